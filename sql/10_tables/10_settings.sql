@@ -1,0 +1,101 @@
+-- Every interval, limit and threshold, with its default and bounds. A webinar may override those marked so.
+
+create table eventlive.settings (
+    key text primary key,
+    value jsonb not null,
+    value_type text not null,
+    default_value jsonb not null,
+    min_value numeric,
+    max_value numeric,
+    unit text,
+    per_webinar boolean not null default true,
+    client_visible boolean not null default false,
+    description text not null,
+    constraint settings_key_is_snake_case check (key ~ '^[a-z][a-z0-9_]{2,62}$'),
+    constraint settings_value_type_known check (value_type in ('integer', 'number', 'boolean')),
+    constraint settings_value_within_bounds check (
+        case value_type
+            when 'boolean' then jsonb_typeof(value) = 'boolean'
+            when 'integer' then
+                case when jsonb_typeof(value) = 'number'
+                    then value::numeric = trunc(value::numeric) and value::numeric between min_value and max_value
+                    else false
+                end
+            else
+                case when jsonb_typeof(value) = 'number'
+                    then value::numeric between min_value and max_value
+                    else false
+                end
+        end
+    ),
+    constraint settings_numbers_have_bounds check (
+        value_type = 'boolean' or (min_value is not null and max_value is not null and min_value <= max_value)
+    )
+);
+
+comment on table eventlive.settings is 'Intervals, limits and thresholds. Change with eventlive.set_setting(key, value).';
+comment on column eventlive.settings.key is 'Name, and the key of a webinar''s override.';
+comment on column eventlive.settings.value is 'The value in force for webinars without an override.';
+comment on column eventlive.settings.value_type is 'integer, number or boolean.';
+comment on column eventlive.settings.default_value is 'What the package ships.';
+comment on column eventlive.settings.min_value is 'Smallest value allowed, for numbers.';
+comment on column eventlive.settings.max_value is 'Largest value allowed, for numbers.';
+comment on column eventlive.settings.unit is 's for seconds, 1/s for a rate, bytes, rows; null for a bare number.';
+comment on column eventlive.settings.per_webinar is 'Whether webinars.settings may override it.';
+comment on column eventlive.settings.client_visible is 'Whether webinar_client_settings sends it.';
+comment on column eventlive.settings.description is 'What it does.';
+
+alter table eventlive.settings enable row level security;
+create policy settings_service on eventlive.settings for select to service_role using (true);
+comment on policy settings_service on eventlive.settings is 'service_role reads every setting.';
+revoke all on eventlive.settings from public, anon, authenticated, service_role;
+
+insert into eventlive.settings
+    (key, value, default_value, value_type, min_value, max_value, unit, per_webinar, client_visible, description)
+select key, value, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description
+  from (values
+    ('presence_ping_interval_s', '120'::jsonb, 'number', 1, 3600, 's', true, true,
+        'Time between two presence pings of a client, before pacing.'),
+    ('presence_ping_max_interval_s', '600', 'number', 1, 7200, 's', true, false,
+        'Pacing never asks for a longer time between two pings.'),
+    ('presence_target_rps', '500', 'number', 0.1, 100000, '1/s', true, false,
+        'Pings a second that one webinar may cost; a larger audience gets a longer interval.'),
+    ('session_heartbeat_interval_s', '300', 'number', 1, 3600, 's', true, true,
+        'Time between two session heartbeats of a client, before pacing.'),
+    ('session_heartbeat_max_interval_s', '1800', 'number', 1, 7200, 's', true, false,
+        'Pacing never asks for a longer time between two heartbeats.'),
+    ('heartbeat_target_rps', '500', 'number', 0.1, 100000, '1/s', true, false,
+        'Heartbeats a second that one webinar may cost; a larger audience gets a longer interval.'),
+    ('throttle_factor', '0.5', 'number', 0, 0.9, null, true, false,
+        'A ping or heartbeat earlier than this part of the issued interval writes nothing.'),
+    ('expiry_factor', '2.5', 'number', 1.5, 10, null, true, false,
+        'Presence and sessions expire this many issued intervals after the last sign of life.'),
+    ('watch_credit_factor', '1.5', 'number', 1, 10, null, true, false,
+        'A heartbeat credits at most this many issued intervals of watch time.'),
+    ('pacing_jitter', '0.1', 'number', 0, 0.5, null, true, false,
+        'Issued heartbeat intervals vary by this part up and down, so that clients do not beat in step.'),
+    ('fallback_enabled', 'true', 'boolean', null, null, null, true, true,
+        'Whether clients may poll for messages while Realtime is away.'),
+    ('fallback_poll_interval_s', '10', 'number', 1, 3600, 's', true, true,
+        'Time between two fallback polls of a client, before pacing.'),
+    ('fallback_poll_max_interval_s', '300', 'number', 1, 7200, 's', true, false,
+        'Pacing never asks for a longer time between two fallback polls.'),
+    ('fallback_target_rps', '100', 'number', 0.1, 100000, '1/s', true, false,
+        'Fallback polls a second that one webinar may cost.'),
+    ('admin_poll_interval_s', '10', 'number', 1, 3600, 's', true, true,
+        'Time between two polls of an admin dashboard.'),
+    ('admin_poll_degraded_interval_s', '30', 'number', 1, 3600, 's', true, true,
+        'The same while statistics are late or the load is high.'),
+    ('max_open_sessions_per_user', '20', 'integer', 1, 1000, 'rows', true, false,
+        'Under the duplicate-login policy allow: sessions one user may have open in one webinar.'),
+    ('client_info_max_bytes', '4096', 'integer', 256, 65536, 'bytes', true, false,
+        'Largest _client object that webinar_enter stores.'),
+    ('close_batch_size', '1000', 'integer', 1, 10000, 'rows', true, false,
+        'Sessions and presence rows that one call of webinar_set_status closes when a webinar ends.'),
+    ('ping_batch_max', '1000', 'integer', 1, 10000, 'rows', true, false,
+        'Users in one call of webinar_presence_ping_many.'),
+    ('email_verified_claim_required', 'true', 'boolean', null, null, null, true, false,
+        'Whether the email claim counts only beside email_verified true; switch off only where tokens are never issued before the address is confirmed.'),
+    ('anyone_may_create', 'false', 'boolean', null, null, null, false, false,
+        'Whether every signed-in user may create a webinar, and so become its host.')
+  ) as s (key, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description);

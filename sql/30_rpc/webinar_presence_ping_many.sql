@@ -1,0 +1,106 @@
+-- For a gateway that holds the connections of many viewers. One statement for the whole batch.
+--
+-- Rows are visited in the order of user_id, so that two gateways with users in common cannot deadlock: without bitmap,
+-- hash and sequential scans every plan left reads either the sorted ids or the primary key in order.
+
+create function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_seqscan = off
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_alone boolean := pg_current_xact_id_if_assigned() is null;
+    v_live eventlive.webinar_live;
+    v_reply jsonb;
+begin
+    if _webinar_id is null or _user_ids is null or array_position(_user_ids, null) is not null then
+        perform eventlive.raise_error('invalid_argument',
+            '{"argument": "_webinar_id or _user_ids", "must_be": "a uuid; an array of uuids without null"}');
+    end if;
+    select l.* into v_live from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+    if not found then
+        perform eventlive.raise_error('webinar_not_found');
+    elsif v_live.closed_at is not null then
+        perform eventlive.raise_error('webinar_ended');
+    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::integer then
+        perform eventlive.raise_error('invalid_argument', jsonb_build_object(
+            'argument', '_user_ids', 'must_be', format('at most %s ids', v_live.settings ->> 'ping_batch_max')));
+    end if;
+    perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
+
+    with asked as materialized (
+        select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
+    ), refreshed as (
+        update eventlive.webinar_live_presence p
+           set last_seen_at = v_now,
+               expires_at = greatest(p.expires_at, v_now + p.ttl_s * interval '1 second')
+          from asked a
+         where p.webinar_id = _webinar_id
+           and p.user_id = a.user_id
+           and p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+        returning p.user_id
+    ), registered as (
+        select r.user_id
+          from asked a
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
+         where r.ejected_at is null
+    ), created as (
+        insert into eventlive.webinar_live_presence (
+            webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
+        )
+        select _webinar_id, r.user_id, v_now, v_now,
+               v_now + v_live.expiry_factor * v_live.presence_ping_interval_s * interval '1 second',
+               v_live.throttle_factor * v_live.presence_ping_interval_s,
+               v_live.expiry_factor * v_live.presence_ping_interval_s
+          from registered r
+         where not exists (
+                select
+                  from eventlive.webinar_live_presence p
+                 where p.webinar_id = _webinar_id and p.user_id = r.user_id
+               )
+         order by r.user_id
+            on conflict (webinar_id, user_id) do nothing
+        returning user_id
+    )
+    select jsonb_build_object(
+        'refreshed', (select count(*) from refreshed) + (select count(*) from created),
+        'not_registered', coalesce(
+            (
+                select jsonb_agg(a.user_id order by a.user_id)
+                  from asked a
+                 where not exists (select from registered r where r.user_id = a.user_id)
+            ),
+            '[]'
+        )
+    ) into v_reply;
+
+    if v_alone then
+        v_alone := eventlive.relax_durability();
+    end if;
+    return v_reply;
+end
+$$;
+
+comment on function eventlive.webinar_presence_ping_many(uuid, uuid[]) is 'Body of eventlive_api.webinar_presence_ping_many.';
+revoke all on function eventlive.webinar_presence_ping_many(uuid, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function eventlive.webinar_presence_ping_many(uuid, uuid[]) to service_role;
+
+create function eventlive_api.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
+returns jsonb
+language sql
+volatile
+security invoker
+begin atomic
+    select eventlive.webinar_presence_ping_many(_webinar_id, _user_ids);
+end;
+
+comment on function eventlive_api.webinar_presence_ping_many(uuid, uuid[]) is
+    'Refreshes the presence of many users in one statement, for a gateway. Registers nobody: not_registered lists the ids that are not registered or were ejected; refreshed counts the rows written, without those inside the throttle.';
+revoke all on function eventlive_api.webinar_presence_ping_many(uuid, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function eventlive_api.webinar_presence_ping_many(uuid, uuid[]) to service_role;
