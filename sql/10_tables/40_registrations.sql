@@ -12,7 +12,7 @@ create table eventlive.registrations (
     constraint registrations_nickname_length check (char_length(nickname) between 1 and 100)
 );
 
-create index registrations_user_id_idx on eventlive.registrations (user_id);
+create index registrations_user_id_idx on eventlive.registrations (user_id, webinar_id);
 
 comment on table eventlive.registrations is
     'Who is registered for a webinar, and as what. Written by register, enter and grant_role alone. There is no id column.';

@@ -1,7 +1,9 @@
 -- The hottest table: every ping and heartbeat updates one row of it by key.
 --
 -- No index on a column that a heartbeat changes, ever: one on last_seen_at ends HOT updates, doubles the WAL and
--- halves the rate. The row carries what the next ping needs, so that a ping reads nothing else.
+-- halves the rate. And none beside the key: a user finds the own presence by way of registrations, and a second index
+-- on user_id would compete with the key for the plan of a ping. The row carries what the next ping needs, so that a
+-- ping reads nothing else.
 
 create table eventlive.webinar_live_presence (
     webinar_id uuid not null,
@@ -21,8 +23,6 @@ create table eventlive.webinar_live_presence (
     autovacuum_analyze_scale_factor = 0.2
 );
 
-create index webinar_live_presence_user_id_idx on eventlive.webinar_live_presence (user_id) with (fillfactor = 75);
-
 comment on table eventlive.webinar_live_presence is
     'Which registered users are present. A row exists only for a registered user, so a ping need not look that up.';
 comment on column eventlive.webinar_live_presence.webinar_id is 'The webinar.';
@@ -32,8 +32,6 @@ comment on column eventlive.webinar_live_presence.last_seen_at is 'The last ping
 comment on column eventlive.webinar_live_presence.expires_at is 'Present until then; after it the row counts for nothing.';
 comment on column eventlive.webinar_live_presence.throttle_s is 'Seconds after last_seen_at in which a ping writes nothing.';
 comment on column eventlive.webinar_live_presence.ttl_s is 'Seconds by which a ping moves expires_at beyond now.';
-comment on index eventlive.webinar_live_presence_user_id_idx is
-    'A user reads the own presence without reading the table. No heartbeat changes user_id, so updates stay HOT.';
 
 alter table eventlive.webinar_live_presence enable row level security;
 create policy webinar_live_presence_own on eventlive.webinar_live_presence for select to authenticated

@@ -1,10 +1,11 @@
--- The caller's own rows, found by their index, and, for staff, those of their webinars. The second half is skipped by a
--- one-time filter for everybody else, so that an attendee who asks without a filter never reads the table.
+-- The caller's own rows, found by way of the registrations, and, for staff, those of their webinars. The second half is
+-- skipped by a one-time filter for everybody else, so that an attendee who asks without a filter never reads the table.
 
 create view eventlive_api.webinar_live_presence with (security_invoker = true) as
 select p.webinar_id, p.user_id, p.joined_at, p.last_seen_at, p.expires_at
-  from eventlive.webinar_live_presence p
- where p.user_id = (select eventlive.current_user_id())
+  from eventlive.registrations r
+  join eventlive.webinar_live_presence p on p.webinar_id = r.webinar_id and p.user_id = r.user_id
+ where r.user_id = (select eventlive.current_user_id())
 union all
 select p.webinar_id, p.user_id, p.joined_at, p.last_seen_at, p.expires_at
   from eventlive.webinar_live_presence p

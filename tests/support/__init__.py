@@ -1,0 +1,1 @@
+"""What the tests share: databases with the schema in them, and the people who call it."""
