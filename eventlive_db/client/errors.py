@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NoReturn
 
 import psycopg
 
@@ -40,3 +41,10 @@ def rpc_error(error: psycopg.Error) -> RpcError | None:
         message=error.diag.message_primary or "",
         hint=error.diag.message_hint or "",
     )
+
+
+def raise_failure(error: psycopg.Error) -> NoReturn:
+    """Raise what a failed call comes to: a refusal of the contract, or the database's error as it is."""
+    if refusal := rpc_error(error):
+        raise refusal from error
+    raise error

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from eventlive_db.client.calls import SET_IDENTITY, Call, Identity
-from eventlive_db.client.errors import rpc_error
+from eventlive_db.client.errors import raise_failure
 
 
 def call(connection: psycopg.Connection[Any], request: Call, identity: Identity) -> Any:
@@ -28,18 +28,24 @@ def call(connection: psycopg.Connection[Any], request: Call, identity: Identity)
         ValueError: The connection is not in autocommit mode, or in a transaction.
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
+    failure: psycopg.Error | None = None
     try:
         with connection.pipeline():
-            connection.execute("begin")
-            connection.execute(SET_IDENTITY, identity.settings())
-            cursor = connection.execute(request.query(), request.parameters())
-            connection.execute("commit")
+            # begin and commit are never prepared: after an error the server skips the rest of the pipeline, and
+            # psycopg would take a statement for prepared that is not.
+            try:
+                connection.execute("begin", prepare=False)
+                connection.execute(SET_IDENTITY, identity.settings())
+                cursor = connection.execute(request.query(), request.parameters())
+                connection.execute("commit", prepare=False)
+            except psycopg.Error as error:
+                failure = error  # the end of the pipeline adds nothing but that it was aborted
     except psycopg.Error as error:
+        failure = failure or error
+    if failure:
         if connection.info.transaction_status == TransactionStatus.INERROR:
-            connection.execute("rollback")
-        if refusal := rpc_error(error):
-            raise refusal from error
-        raise
+            connection.execute("rollback", prepare=False)
+        raise_failure(failure)
     row = cursor.fetchone()
     return row[0] if row else None
 

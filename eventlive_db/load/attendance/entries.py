@@ -96,9 +96,7 @@ def _record_problem(record: Record, header: Header) -> RowProblem | None:
         return RowProblem(record.line, RowFault.NUL_BYTE, "the row holds a NUL byte, which no text may")
     needed = max(header.start, header.end, header.columns.get(Field.NAME, 0)) + 1
     if len(cells) < needed or any(cell.strip() for cell in cells[header.width :]):
-        message = (
-            f"the row has {len(cells)} columns and its header {header.width}; look for a separator in a name"
-        )
+        message = f"the row has {len(cells)} columns and its header {header.width}; look for a separator in a name"
         return RowProblem(record.line, RowFault.WRONG_COLUMN_COUNT, message)
     used = (*header.columns.values(), *header.emails)
     longest = max(len(cells[index]) for index in used if index < len(cells))

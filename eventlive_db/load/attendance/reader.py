@@ -118,9 +118,7 @@ def _unparsable(line: int, what: str, text: str) -> RowProblem:
 
 
 def _before(line: int, left: str, joined: str) -> RowProblem:
-    return RowProblem(
-        line, RowFault.LEAVE_BEFORE_JOIN, f"the leave time {left!r} is before the join time {joined!r}"
-    )
+    return RowProblem(line, RowFault.LEAVE_BEFORE_JOIN, f"the leave time {left!r} is before the join time {joined!r}")
 
 
 def _sessions(entries: Entries, clock: _Clock) -> tuple[list[Attendance], list[RowProblem]]:

@@ -125,13 +125,9 @@ def _no_header(lines: Sequence[str]) -> AttendanceError:
     seen = max(rows, key=len, default=())
     shown = ", ".join(repr(cell[:40]) for cell in seen[:_MOST_COLUMNS_SHOWN]) or "none"
     message = f"No line of the file is a header of an attendance report. Looked for {WANTED}; saw {shown}."
-    hint = (
-        "Export the participants (Zoom: Reports > Usage > Participants; Teams: Attendance > Download) as CSV."
-    )
+    hint = "Export the participants (Zoom: Reports > Usage > Participants; Teams: Attendance > Download) as CSV."
     if any(is_unique_users_header(row) for row in rows):
-        hint = (
-            "This looks like Zoom's list of unique users: export again with 'Show unique users' switched off."
-        )
+        hint = "This looks like Zoom's list of unique users: export again with 'Show unique users' switched off."
     return AttendanceError(message, token=FileFault.NO_HEADER, hint=hint)
 
 
@@ -144,9 +140,7 @@ def _select(tables: Sequence[Table]) -> Selection:
     chosen = by_kind[kind]
     notes = []
     if kind is Kind.SPANS:
-        notes.append(
-            "The report has only the first join and last leave of a person: breaks count as watching."
-        )
+        notes.append("The report has only the first join and last leave of a person: breaks count as watching.")
     if kind is Kind.JOINS and by_kind[Kind.SPANS]:
         notes.append("The section of participants repeats the single joins and was not counted.")
     if not filled:

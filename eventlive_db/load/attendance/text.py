@@ -88,9 +88,7 @@ def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         return data.decode("utf-8"), ()
     except UnicodeDecodeError:
-        note = (
-            "The file is not UTF-8 and was read as Windows-1252: look whether names with accents are right."
-        )
+        note = "The file is not UTF-8 and was read as Windows-1252: look whether names with accents are right."
         return data.decode("cp1252", errors="replace"), (note,)
 
 

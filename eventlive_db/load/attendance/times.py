@@ -23,18 +23,12 @@ _TIME = (
 )
 _BETWEEN = r"(?:t|\s*,\s*|\s+(?:(?:at|um|à)\s+)?)"
 _NUMERIC = re.compile(
-    r"(?P<a>[0-9]{1,4})\s*(?P<sep>[-/.])\s*(?P<b>[0-9]{1,2})\s*(?P=sep)\s*(?P<c>[0-9]{1,4})\.?"
-    + _BETWEEN
-    + _TIME
+    r"(?P<a>[0-9]{1,4})\s*(?P<sep>[-/.])\s*(?P<b>[0-9]{1,2})\s*(?P=sep)\s*(?P<c>[0-9]{1,4})\.?" + _BETWEEN + _TIME
 )
 _WORD = r"(?P<month>[^\W0-9_]{3,12})\.?"
 _MONTH_FIRST = re.compile(_WORD + r"[\s-]+(?P<day>[0-9]{1,2}),?[\s-]+(?P<year>[0-9]{4})" + _BETWEEN + _TIME)
 _DAY_FIRST = re.compile(
-    r"(?P<day>[0-9]{1,2})\.?(?:[\s-]+|\s+de\s+)"
-    + _WORD
-    + r",?(?:[\s-]+|\s+de\s+)(?P<year>[0-9]{4})"
-    + _BETWEEN
-    + _TIME
+    r"(?P<day>[0-9]{1,2})\.?(?:[\s-]+|\s+de\s+)" + _WORD + r",?(?:[\s-]+|\s+de\s+)(?P<year>[0-9]{4})" + _BETWEEN + _TIME
 )
 # By the first four letters, else the first three: English, German, Spanish, French.
 _MONTHS = {
@@ -165,9 +159,7 @@ def decide_order(texts: Iterable[str], *, day_first: bool | None) -> DateOrder:
     decided = day_only > month_only
     order = "day/month" if decided else "month/day"
     if day_only and month_only:
-        return DateOrder(
-            decided, f"Some dates can only be day/month and others only month/day; read as {order}."
-        )
+        return DateOrder(decided, f"Some dates can only be day/month and others only month/day; read as {order}.")
     if unclear and not day_only and not month_only:
         note = f"Dates such as {unclear!r} can be read two ways and were read as {order}; say so if not."
         return DateOrder(decided, note)

@@ -1,0 +1,52 @@
+# make help lists the targets. Everything runs in a virtual environment of its own, .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+# One worker a core, four at most: each has a Postgres of its own.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint test-container matrix constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(READY) ## make the virtual environment
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "eventlive-db needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgres
+	@$(BIN)/eventlive-db demo --kind embedded
+
+test: $(READY) ## pass the tests
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+lint: $(READY) ## check style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+test-container: $(READY) ## the SQL and migration tests on a Postgres in a container (needs a container engine)
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container tests/sql tests/migrate
+
+matrix: $(READY) ## the SQL and migration tests on each Postgres at hand: installed, then embedded
+	@for kind in installed embedded; do \
+	  echo "== $$kind"; $(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind $$kind tests/sql tests/migrate || exit 1; \
+	done
+
+constraints: ## pin the newest versions of all that the tests use
+	@rm -rf .make && $(PYTHON) -m venv .make
+	@.make/bin/python -m pip install --quiet --editable '.[dev]'
+	@{ echo "# Versions that the tests were run with. make constraints renews them."; \
+	   .make/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	@rm -rf .make
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Viewers for a webinar: a crowd for the demonstration, and real attendance replayed."""

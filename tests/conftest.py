@@ -1,0 +1,75 @@
+"""Fixtures for the whole project: one Postgres for each test process, and fresh databases in it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from eventlive_db.resources import sql_dir
+from eventlive_db.server import KINDS, TEST_SETTINGS, Server, open_server
+from tests.support.database import EventliveDatabase
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--pg-kind``."""
+    parser.addoption(
+        "--pg-kind",
+        choices=KINDS,
+        default=None,
+        help="where the tests' Postgres comes from (default: EVENTLIVE_POSTGRES, else the first there is)",
+    )
+
+
+@pytest.fixture(scope="session")
+def pg_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The Postgres of this test process; with pytest-xdist each worker has its own cluster."""
+    with open_server(kind=pytestconfig.getoption("--pg-kind"), settings=TEST_SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def make_database(pg_server: Server) -> Iterator[Callable[..., str]]:
+    """Make a database and get its DSN: ``make_database()`` an empty one, ``make_database(name)`` a copy.
+
+    Dropped after the test, whoever is connected. A session fixture that installs the schema once in a
+    template database (``pg_server.create_database``) gives the name to copy.
+    """
+    made: list[str] = []
+
+    def make(template: str | None = None) -> str:
+        # Not from the random module, which pytest-randomly seeds the same in each worker.
+        name = f"test_{secrets.token_hex(8)}"
+        dsn = pg_server.create_database(name, template)
+        made.append(name)
+        return dsn
+
+    yield make
+    for name in made:
+        pg_server.drop_database(name)
+
+
+@pytest.fixture
+def empty_database(make_database: Callable[..., str]) -> str:
+    """DSN of a fresh database with nothing in it."""
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+def schema_template(pg_server: Server) -> str:
+    """The name of a database that holds the declared schema and nothing else; copy it, never connect to it."""
+    name = "eventlive_template"
+    with psycopg.connect(pg_server.create_database(name)) as connection:
+        for path in sorted(sql_dir().glob("*/*.sql")):
+            connection.execute(path.read_bytes())
+    return name
+
+
+@pytest.fixture
+def db(make_database: Callable[..., str], schema_template: str) -> Iterator[EventliveDatabase]:
+    """A database with the schema in it, for this test alone."""
+    database = EventliveDatabase(make_database(schema_template))
+    yield database
+    database.close()
