@@ -1,0 +1,118 @@
+"""What the documents say is so: every command runs, every name exists, every table is complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.database import EventliveDatabase
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[pytest.param]:  # type: ignore[valid-type]
+    """Fenced blocks of a language, in every document."""
+    return [
+        pytest.param(block, id=f"{path.name}-{number}")
+        for path in DOCUMENTS
+        for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S))
+    ]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """That of a person who has just set up: the commands of this installation first."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **extra}
+
+
+def run(command: list[str], **extra: str) -> str:
+    """Run in the project's root; its output, or a failure that shows it."""
+    done = subprocess.run(command, cwd=ROOT, env=environment(**extra), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def is_run_elsewhere(line: str) -> bool:
+    """``make demo`` and ``make test`` are what CI runs; ``pip install`` is tried by the packaging tests."""
+    return line.startswith(("make ", "pip install"))
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_every_command_runs(block: str, make_database: object, tmp_path: Path) -> None:
+    lines = [line for line in block.splitlines() if line.strip()]
+    for line in filter(is_run_elsewhere, lines):
+        if line.startswith("make "):
+            run(["make", "--dry-run", *line.split()[1:]])
+    script = "\n".join(line for line in lines if not is_run_elsewhere(line))
+    if not script:
+        return
+    dsn = make_database()  # type: ignore[operator]
+    if "migrate down" in script:
+        run([sys.executable, "-m", "eventlive_db", "migrate", "up"], EVENTLIVE_DSN=dsn)
+    script = script.replace("install.sql", str(tmp_path / "install.sql"))
+    without_dsn = {"EVENTLIVE_DSN": ""} if "server" in script or "demo" in script else {"EVENTLIVE_DSN": dsn}
+    run(["bash", "-eu", "-c", script], **without_dsn)
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_every_program_runs(block: str, db: EventliveDatabase) -> None:
+    output = run([sys.executable, "-c", block], EVENTLIVE_DSN=db.dsn)
+    promised = re.findall(r"# (.+)$", block, re.M)
+    assert output.split("\n")[:-1] == promised
+
+
+@pytest.mark.parametrize("block", blocks("js"))
+def test_every_call_in_javascript_names_a_function_and_parameters_that_exist(block: str, db: EventliveDatabase) -> None:
+    parameters = dict(
+        db.rows("select proname, proargnames from pg_proc where pronamespace = 'eventlive_api'::regnamespace")
+    )
+    calls = re.findall(r"rpc\('(\w+)', \{(.*?)\}", block)
+    assert calls
+    for function, arguments in calls:
+        assert set(re.findall(r"(\w+):", arguments)) <= set(parameters[function])
+
+
+def table(path: Path, heading: str) -> list[list[str]]:
+    """The rows of the table under a heading, without its head."""
+    section = path.read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in section.splitlines() if line[:1] == "|"]
+    return rows[2:]
+
+
+def test_the_readme_lists_every_function_and_its_parameters(db: EventliveDatabase) -> None:
+    listed = dict(
+        re.findall(r"`(webinar_\w+)\(([^)]*)\)`", "\n".join(" ".join(r) for r in table(DOCUMENTS[0], "The functions")))
+    )
+    actual = dict(
+        db.rows(
+            "select proname, array_to_string(proargnames, ', ') from pg_proc"
+            " where pronamespace = 'eventlive_api'::regnamespace"
+        )
+    )
+    assert set(listed) == set(actual)
+    for function, parameters in listed.items():
+        assert actual[function].startswith(parameters.removesuffix(", …")), function
+
+
+def test_the_contract_lists_every_token_with_its_status_message_and_hint() -> None:
+    source = (ROOT / "sql" / "00_roles" / "30_raise_error.sql").read_text()
+    declared = re.findall(r"\('(\w+)', (\d{3}), '((?:[^']|'')*)',\s*'((?:[^']|'')*)'\)", source)
+    listed = [
+        (token.strip("`"), status, message, hint)
+        for status, token, message, hint in table(ROOT / "docs/contract.md", "Errors")
+    ]
+    assert [tuple(part.replace("''", "'") for part in row) for row in declared] == listed
+
+
+def test_the_contract_lists_every_setting_with_its_default_and_bounds(db: EventliveDatabase) -> None:
+    declared = db.rows(
+        "select '`' || key || '`', default_value::text, coalesce(min_value || ' to ' || max_value, ''),"
+        " coalesce(unit, ''), case when per_webinar then 'yes' else 'no' end,"
+        " case when client_visible then 'yes' else 'no' end, description from eventlive.settings order by key"
+    )
+    assert [list(row) for row in declared] == table(ROOT / "docs/contract.md", "Settings")
