@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from eventlive_db.cli import demo_view
 from eventlive_db.load.attendance import AttendanceError, AttendanceFile, read_attendance
 from eventlive_db.load.demo import DemoPlan, run_demo
 from eventlive_db.load.replay import default_speed, replay
+from eventlive_db.migrate.errors import MigrateError
 from eventlive_db.migrate.options import Options
 from eventlive_db.migrate.runner import upgrade
 from eventlive_db.server import DEMO_SETTINGS, Server, ServerError, open_server
@@ -54,6 +56,7 @@ def demo(
             help="Postgres to take: dsn, container, installed or embedded.", show_default="the first there is"
         ),
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the database up at the end, until Ctrl-C.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else.")
     ] = False,
@@ -83,13 +86,22 @@ def demo(
                 with demo_view.live(console, demo_view.demo_line) as show:
                     report = asyncio.run(run_demo(dsn, plan, show))
                 demo_view.show_demo(console, report)
-    except (ServerError, psycopg.Error) as error:
+            if keep:
+                _wait_for_interrupt(console)
+    except (ServerError, MigrateError, psycopg.Error) as error:
         typer.echo(f"eventlive-db: {error}", err=True)
         raise typer.Exit(BROKEN_PROMISE) from None
     if as_json:
         typer.echo(json.dumps(_plain(report), indent=2))
     if not report.passed:
         raise typer.Exit(BROKEN_PROMISE)
+
+
+def _wait_for_interrupt(console: Console) -> None:
+    console.print("The database stays up until Ctrl-C.")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def _read(path: Path, timezone: str, day_first: bool | None) -> AttendanceFile:

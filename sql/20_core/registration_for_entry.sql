@@ -9,7 +9,6 @@ as $$
 declare
     v_registration eventlive.registrations;
     v_registered boolean;
-    v_is_admin boolean;
 begin
     select r.* into v_registration
       from eventlive.registrations r
@@ -24,15 +23,8 @@ begin
         return v_registration;
     end if;
 
-    -- Not the steady state: a first entry, a draft, or a list that is asked at every entry.
-    v_is_admin := exists (select from eventlive.profiles p where p.user_id = _user_id and p.is_admin);
-    if _status = 'draft' and not v_is_admin then
-        perform eventlive.raise_error('webinar_not_found');
-    elsif not v_registered and _entry_policy = 'registered_only' and not v_is_admin then
-        perform eventlive.raise_error('not_registered');
-    elsif _access_policy in ('invite_only', 'email_auth') and not v_is_admin then
-        perform eventlive.check_email_is_listed(_webinar_id, _verified_required);
-    end if;
+    perform eventlive.check_admission(
+        _webinar_id, _user_id, v_registered, _status, _access_policy, _entry_policy, _verified_required);
     if v_registered then
         return v_registration;
     end if;

@@ -11,6 +11,7 @@ declare
     v_role text;
     v_session_ids uuid[];
     v_closed integer;
+    v_newly_ejected boolean := false;
 begin
     perform eventlive.require_staff(_webinar_id, array['host', 'moderator']);
     if (_user_id is null) = (_session_id is null) then
@@ -41,6 +42,7 @@ begin
         update eventlive.registrations r
            set ejected_at = clock_timestamp()
          where r.webinar_id = _webinar_id and r.user_id = _user_id and r.ejected_at is null;
+        v_newly_ejected := found;
         v_session_ids := array(
             select s.session_id
               from eventlive.webinar_user_sessions s
@@ -52,6 +54,10 @@ begin
 
     v_now := clock_timestamp();
     v_closed := eventlive.close_sessions(_webinar_id, v_session_ids, 'ejected', v_now);
+    if v_closed = 0 and v_newly_ejected then
+        insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id)
+        values (_webinar_id, v_now, 'ejected', _user_id);
+    end if;
     delete from eventlive.webinar_live_presence p where p.webinar_id = _webinar_id and p.user_id = _user_id;
     return jsonb_build_object('webinar_id', _webinar_id, 'closed_sessions', v_closed);
 end

@@ -8,6 +8,7 @@ as $$
 declare
     v_user_id uuid := eventlive.require_user();
     v_registration eventlive.registrations;
+    v_webinar record;
     v_created boolean := false;
 begin
     if _registered_via is null or _registered_via not in ('manual', 'email', 'invite') then
@@ -23,14 +24,21 @@ begin
 
     if not found then
         perform eventlive.restore_durability();
-        perform eventlive.check_admission(_webinar_id, v_user_id);
+        select w.status, w.access_policy, (l.settings ->> 'email_verified_claim_required')::boolean as verified_required
+          into v_webinar
+          from eventlive.webinars w
+          join eventlive.webinar_live l on l.webinar_id = w.id
+         where w.id = _webinar_id;
+        if not found then
+            perform eventlive.raise_error('webinar_not_found');
+        end if;
+        perform eventlive.check_admission(
+            _webinar_id, v_user_id, false, v_webinar.status, v_webinar.access_policy, null, v_webinar.verified_required);
         v_registration := eventlive.insert_registration(_webinar_id, v_user_id, _registered_via);
         v_created := v_registration.webinar_id is not null;
         if not v_created then
             -- Another call of the same user was faster; its row is committed and visible by now.
-            select r.* into v_registration
-              from eventlive.registrations r
-             where r.webinar_id = _webinar_id and r.user_id = v_user_id;
+            return eventlive.webinar_register(_webinar_id, _registered_via);
         end if;
     end if;
 
