@@ -33,7 +33,18 @@ begin
         'eventlive_owner',
         case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end
     ) then
-        execute format('grant %I to %I', 'eventlive_owner', current_user);
+        begin
+            execute format('grant %I to %I', 'eventlive_owner', current_user);
+        exception
+            when unique_violation then
+                null;  -- another installer granted it first
+            when insufficient_privilege then
+                raise exception using
+                    errcode = 'insufficient_privilege',
+                    message = format('%s may not act as the owner %s', current_user, 'eventlive_owner'),
+                    detail = 'not_member_of_owner',
+                    hint = format('As an administrator: grant %I to %I.', 'eventlive_owner', current_user);
+        end;
     end if;
 end
 $$;

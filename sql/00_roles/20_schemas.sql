@@ -10,5 +10,19 @@ create schema if not exists eventlive_api authorization eventlive_owner;
 grant usage, create on schema eventlive_api to eventlive_owner;
 grant usage on schema eventlive_api to anon, authenticated, service_role;
 
+-- Granting on a schema of somebody else's is but a warning in Postgres; here it is the end.
+do $$
+begin
+    if not pg_catalog.has_schema_privilege('eventlive_owner', 'eventlive_api', 'create') then
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('%s may not grant on the exposed schema', current_user),
+            detail = 'missing_schema_privilege',
+            hint = format('As its owner: grant usage, create on schema %I to %I; grant usage on schema %1$I to anon, authenticated, service_role.',
+                'eventlive_api', 'eventlive_owner');
+    end if;
+end
+$$;
+
 -- All that follows belongs to the owner.
 set local role eventlive_owner;

@@ -5,13 +5,14 @@ stable
 set search_path = ''
 as $$
 declare
-    v_claims jsonb;
+    v_claims json;
 begin
     if eventlive.current_user_id() is null then
         return null;
     end if;
-    v_claims := current_setting('request.jwt.claims', true)::jsonb;
-    if _verified_required and (v_claims -> 'email_verified') is distinct from 'true'::jsonb then
+    -- json, as current_user_id reads it: jsonb refuses numbers that json allows.
+    v_claims := current_setting('request.jwt.claims', true)::json;
+    if _verified_required and (v_claims -> 'email_verified')::text is distinct from 'true' then
         return null;
     end if;
     -- Only the top-level claim counts: user_metadata is written by the user.

@@ -17,16 +17,18 @@ begin
     return array(
         select r.webinar_id
           from eventlive.registrations r
-         where r.user_id = v_user_id
+          join eventlive.webinars w on w.id = r.webinar_id
+         where r.user_id = v_user_id and (w.status <> 'draft' or r.role <> 'attendee')
         union
         select e.webinar_id
           from eventlive.webinar_allowed_emails e
-         where e.email = v_email
+          join eventlive.webinars w on w.id = e.webinar_id
+         where e.email = v_email and w.status <> 'draft'
     );
 end
 $$;
 
 comment on function eventlive.joined_webinar_ids() is
-    'The webinars for which the caller is registered or whose e-mail list names the caller.';
+    'The webinars for which the caller is registered or whose e-mail list names the caller; drafts only for those who are more than attendees.';
 revoke all on function eventlive.joined_webinar_ids() from public, anon, authenticated, service_role;
 grant execute on function eventlive.joined_webinar_ids() to anon, authenticated, service_role;

@@ -13,7 +13,7 @@ create table eventlive.webinars (
     updated_at timestamptz not null default now(),
     constraint webinars_slug_key unique (slug),
     constraint webinars_slug_form check (slug ~ '^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$'),
-    constraint webinars_title_length check (char_length(title) between 1 and 300),
+    constraint webinars_title_length check (char_length(title) between 1 and 300 and title !~ '[[:cntrl:]]'),
     constraint webinars_status_known check (status in ('draft', 'scheduled', 'live', 'ended')),
     constraint webinars_access_policy_known check (
         access_policy in ('auth', 'guest_allowed', 'invite_only', 'email_auth')
@@ -30,7 +30,7 @@ comment on table eventlive.webinars is 'One row a webinar: who may come in, what
 comment on column eventlive.webinars.id is 'Key, and the distribution key of all tables of a webinar.';
 comment on column eventlive.webinars.slug is 'Name in addresses: lower-case letters, digits and hyphens, 100 at most.';
 comment on column eventlive.webinars.title is 'For people.';
-comment on column eventlive.webinars.status is 'draft (staff only), scheduled (lobby is open), live, ended.';
+comment on column eventlive.webinars.status is 'draft (hosts, moderators, speakers), scheduled (lobby is open), live, ended.';
 comment on column eventlive.webinars.access_policy is
     'auth: signed-in users. guest_allowed: everybody. invite_only: the registered, and verified e-mails on the list. email_auth: a verified e-mail on the list, at every entry.';
 comment on column eventlive.webinars.entry_policy is
@@ -51,8 +51,8 @@ create policy webinars_open_to_users on eventlive.webinars for select to authent
     using (status <> 'draft' and access_policy = 'auth');
 comment on policy webinars_open_to_users on eventlive.webinars is 'Signed-in users see the webinars open to them.';
 create policy webinars_joined on eventlive.webinars for select to authenticated
-    using (status <> 'draft' and id = any ((select eventlive.joined_webinar_ids())::uuid[]));
-comment on policy webinars_joined on eventlive.webinars is 'The registered and the invited see the webinar, whatever its access policy.';
+    using (id = any ((select eventlive.joined_webinar_ids())::uuid[]));
+comment on policy webinars_joined on eventlive.webinars is 'The registered and the invited see the webinar, whatever its access policy; a draft only those who are more than attendees.';
 create policy webinars_staff on eventlive.webinars for select to authenticated, service_role
     using (id = any ((select eventlive.staffed_webinar_ids())::uuid[]));
 comment on policy webinars_staff on eventlive.webinars is 'Hosts, moderators, administrators and service_role see theirs, drafts included.';

@@ -38,3 +38,4 @@ comment on policy event_access_logs_default_service on eventlive.event_access_lo
 revoke all on eventlive.event_access_logs from public, anon, authenticated, service_role;
 revoke all on eventlive.event_access_logs_default from public, anon, authenticated, service_role;
 grant select on eventlive.event_access_logs to authenticated, service_role;
+revoke all on sequence eventlive.event_access_logs_event_id_seq from public, anon, authenticated, service_role;

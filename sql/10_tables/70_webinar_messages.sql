@@ -32,3 +32,4 @@ create policy webinar_messages_staff on eventlive.webinar_messages for select to
 comment on policy webinar_messages_staff on eventlive.webinar_messages is
     'Hosts, moderators, administrators and service_role read those of their webinars, hidden ones included.';
 revoke all on eventlive.webinar_messages from public, anon, authenticated, service_role;
+revoke all on sequence eventlive.webinar_messages_message_id_seq from public, anon, authenticated, service_role;

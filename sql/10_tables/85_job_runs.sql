@@ -21,3 +21,4 @@ alter table eventlive.job_runs enable row level security;
 create policy job_runs_service on eventlive.job_runs for select to service_role using (true);
 comment on policy job_runs_service on eventlive.job_runs is 'service_role reads the runs.';
 revoke all on eventlive.job_runs from public, anon, authenticated, service_role;
+revoke all on sequence eventlive.job_runs_run_id_seq from public, anon, authenticated, service_role;

@@ -10,7 +10,7 @@ declare
 begin
     select s.* into v_setting from eventlive.settings s where s.key = _key;
     if not found or (_for_webinar and not v_setting.per_webinar) then
-        perform eventlive.raise_error('unknown_setting', jsonb_build_object('key', _key));
+        perform eventlive.raise_error('unknown_setting', jsonb_build_object('key', left(_key, 100)));
     end if;
 
     if jsonb_typeof(_value) = 'number' then

@@ -17,7 +17,8 @@ begin
       into v_argument, v_must_be
       from (values
         (_slug ~ '^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$', '_slug', 'lower-case letters, digits and hyphens, 100 at most'),
-        (_title is null or char_length(_title) between 1 and 300, '_title', '1 to 300 characters'),
+        (_title is null or (char_length(_title) between 1 and 300 and _title !~ '[[:cntrl:]]'), '_title',
+            '1 to 300 characters on one line'),
         (_status in ('draft', 'scheduled', 'live', 'ended'), '_status', 'draft, scheduled, live or ended'),
         (_access_policy in ('auth', 'guest_allowed', 'invite_only', 'email_auth'), '_access_policy',
             'auth, guest_allowed, invite_only or email_auth'),

@@ -21,7 +21,10 @@ begin
         returning s.leave_token
     ), logged as (
         insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id, session_id, detail)
-        select _webinar_id, _at, 'entered', _user_id, _session_id, _client
+        -- Where the visit came from, which staff may read; the rest of _client is the viewer's own affair.
+        select _webinar_id, _at, 'entered', _user_id, _session_id,
+               jsonb_strip_nulls(jsonb_build_object(
+                   'referrer', _client -> 'referrer', 'campaign', _client -> 'campaign'))
           from inserted
     )
     select i.leave_token into v_leave_token from inserted i;

@@ -6,7 +6,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_user_id uuid := eventlive.current_user_id();
+    v_user_id uuid := eventlive.current_user_id();  -- refuses malformed claims
     v_settings jsonb;
     v_status text;
 begin
@@ -18,7 +18,9 @@ begin
       from eventlive.webinars w
       join eventlive.webinar_live l on l.webinar_id = w.id
      where w.id = _webinar_id;
-    if not found or (v_status = 'draft' and (v_user_id is null or _webinar_id <> all (eventlive.staffed_webinar_ids()))) then
+    if not found
+        or (v_status = 'draft' and _webinar_id <> all (eventlive.staffed_webinar_ids() || eventlive.joined_webinar_ids()))
+    then
         perform eventlive.raise_error('webinar_not_found');
     end if;
     return v_settings;

@@ -29,8 +29,18 @@ begin
     if not (case when _changes ? 'settings' then jsonb_typeof(_changes -> 'settings') = 'object' else true end) then
         perform eventlive.raise_error('invalid_argument', '{"argument": "settings", "must_be": "a JSON object of settings"}');
     end if;
+    if exists (
+        select from jsonb_each(_changes - 'settings') as c where jsonb_typeof(c.value) not in ('string', 'null')
+    ) then
+        perform eventlive.raise_error('invalid_argument', '{"argument": "_changes", "must_be": "strings or null, but for settings"}');
+    end if;
+    begin
+        v_webinar := jsonb_populate_record(v_webinar, _changes - 'settings');
+    exception
+        when data_exception then  -- of the columns, only the times have a form to miss
+            perform eventlive.raise_error('invalid_argument', '{"argument": "starts_at or ends_at", "must_be": "a time"}');
+    end;
     -- A setting that is set to null goes back to what holds for all webinars.
-    v_webinar := jsonb_populate_record(v_webinar, _changes - 'settings');
     v_webinar.settings := jsonb_strip_nulls(v_webinar.settings || coalesce(_changes -> 'settings', '{}'));
     perform eventlive.check_webinar_values(
         v_webinar.slug, v_webinar.title, v_webinar.status, v_webinar.access_policy, v_webinar.entry_policy,

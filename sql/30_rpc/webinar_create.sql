@@ -45,6 +45,9 @@ begin
         if v_host_id is not null then
             insert into eventlive.registrations (webinar_id, user_id, role, registered_via)
             values (v_webinar.id, v_host_id, 'host', 'manual');
+            insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id, detail)
+            values (v_webinar.id, clock_timestamp(), 'registered', v_host_id,
+                    '{"registered_via": "manual", "role": "host"}');
         end if;
     else
         -- The same call again is the same webinar; anything else that wants its slug is refused.

@@ -35,7 +35,7 @@ begin
          where r.webinar_id = _webinar_id and r.user_id = _user_id
            for no key update;
         if not found then
-            perform eventlive.raise_error('not_registered');
+            perform eventlive.raise_error('invalid_argument', '{"argument": "_user_id", "must_be": "a registered user"}');
         elsif v_role = 'host' then
             perform eventlive.raise_error('not_allowed', '{"reason": "a host must be made something else first"}');
         end if;

@@ -22,6 +22,7 @@ declare
     v_created boolean := false;
     v_replaced integer := 0;
     v_other_ids uuid[] := '{}';
+    v_expired_ids uuid[] := '{}';
     v_others jsonb := '[]';
 begin
     if _webinar_id is null or _session_id is null or _take_over is null or jsonb_typeof(_client) is distinct from 'object' then
@@ -67,13 +68,17 @@ begin
           from eventlive.webinar_user_sessions s
          where s.webinar_id = _webinar_id and s.session_id = _session_id
         union all
-        select s.session_id, s.user_id, s.entered_at, s.last_heartbeat_at, s.expires_at, null, null, null, null
-          from eventlive.webinar_user_sessions s
-         where s.webinar_id = _webinar_id
-           and s.user_id = v_user_id
-           and s.exited_at is null
-           and s.expires_at > v_now
-           and s.session_id <> _session_id
+        select o.session_id, o.user_id, o.entered_at, o.last_heartbeat_at, o.expires_at, null, null, null, null
+          from (
+                -- Locked, the expired ones too: a heartbeat made just before its session expired may be under way.
+                select s.session_id, s.user_id, s.entered_at, s.last_heartbeat_at, s.expires_at
+                  from eventlive.webinar_user_sessions s
+                 where s.webinar_id = _webinar_id
+                   and s.user_id = v_user_id
+                   and s.exited_at is null
+                   and s.session_id <> _session_id
+                   for no key update
+               ) o
          order by entered_at, session_id
     loop
         if v_row.session_id = _session_id then
@@ -81,6 +86,8 @@ begin
                 v_user_id, v_row.user_id, v_row.expires_at, v_row.exited_at, v_row.exit_reason, v_row.replaced_by);
             v_entered_at := v_row.entered_at;
             v_leave_token := v_row.leave_token;
+        elsif v_row.expires_at <= v_now then
+            v_expired_ids := v_expired_ids || v_row.session_id;
         else
             v_other_ids := v_other_ids || v_row.session_id;
             v_others := v_others || jsonb_build_object(
@@ -106,6 +113,10 @@ begin
             perform eventlive.raise_error('too_many_sessions', jsonb_build_object('sessions', v_others));
         end if;
 
+        if v_expired_ids <> '{}' then
+            -- Closed, so that such a heartbeat cannot bring them back beside this one.
+            perform eventlive.close_sessions(_webinar_id, v_expired_ids, 'expired', v_now);
+        end if;
         v_entered_at := v_now;
         v_leave_token := eventlive.insert_session(
             _webinar_id, _session_id, v_user_id, v_now, v_webinar.session_heartbeat_interval_s,

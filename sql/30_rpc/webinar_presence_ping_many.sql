@@ -19,10 +19,14 @@ declare
     v_live eventlive.webinar_live;
     v_reply jsonb;
 begin
-    if _webinar_id is null or _user_ids is null or array_position(_user_ids, null) is not null then
+    if _webinar_id is null or _user_ids is null
+        or (case when array_ndims(_user_ids) > 1 then true else array_position(_user_ids, null) is not null end)
+    then
         perform eventlive.raise_error('invalid_argument',
             '{"argument": "_webinar_id or _user_ids", "must_be": "a uuid; an array of uuids without null"}');
     end if;
+    -- Before the look: one that waited here while the webinar ended must see that it has.
+    perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
     select l.* into v_live from eventlive.webinar_live l where l.webinar_id = _webinar_id;
     if not found then
         perform eventlive.raise_error('webinar_not_found');
@@ -32,7 +36,6 @@ begin
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
             'argument', '_user_ids', 'must_be', format('at most %s ids', v_live.settings ->> 'ping_batch_max')));
     end if;
-    perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
 
     with asked as materialized (
         select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
@@ -50,21 +53,29 @@ begin
           from asked a
           join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
          where r.ejected_at is null
-    ), created as (
-        insert into eventlive.webinar_live_presence (
-            webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
-        )
-        select _webinar_id, r.user_id, v_now, v_now,
-               v_now + v_live.expiry_factor * v_live.presence_ping_interval_s * interval '1 second',
-               v_live.throttle_factor * v_live.presence_ping_interval_s,
-               v_live.expiry_factor * v_live.presence_ping_interval_s
-          from registered r
-         where not exists (
+    ), absent as (
+        -- Locked, or an ejection could slip in between and the row would stay. Presence is locked by now, so this must
+        -- not wait: whoever is entering or being ejected at this moment is left to that call.
+        select r.user_id
+          from asked a
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
+         where r.ejected_at is null
+           and not exists (
                 select
                   from eventlive.webinar_live_presence p
                  where p.webinar_id = _webinar_id and p.user_id = r.user_id
                )
-         order by r.user_id
+           for share of r skip locked
+    ), created as (
+        insert into eventlive.webinar_live_presence (
+            webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
+        )
+        select _webinar_id, a.user_id, v_now, v_now,
+               v_now + v_live.expiry_factor * v_live.presence_ping_interval_s * interval '1 second',
+               v_live.throttle_factor * v_live.presence_ping_interval_s,
+               v_live.expiry_factor * v_live.presence_ping_interval_s
+          from absent a
+         order by a.user_id
             on conflict (webinar_id, user_id) do nothing
         returning user_id
     )

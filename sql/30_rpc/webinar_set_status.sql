@@ -39,6 +39,7 @@ begin
           from eventlive.webinar_live l,
                eventlive.close_ended_webinar(_webinar_id, (l.settings ->> 'close_batch_size')::integer) c
          where l.webinar_id = _webinar_id;
+        perform eventlive.refresh_webinar_live(_webinar_id);
         return jsonb_build_object(
             'webinar_id', _webinar_id, 'status', _status, 'changed', _status <> v_present,
             'closed_sessions', v_closed.closed_sessions, 'remaining', v_closed.remaining);
@@ -63,6 +64,6 @@ begin atomic
 end;
 
 comment on function eventlive_api.webinar_set_status(uuid, text) is
-    'Makes a webinar draft, scheduled, live or ended. Once it has ended no session is renewed; the rows are closed in batches: call again while remaining is true. For hosts, administrators and service_role.';
+    'Makes a webinar draft, scheduled, live or ended. Once it has ended no session is renewed; the rows are closed in batches: call again while remaining is true (sessions not closed by then go on if it is made live again). For hosts, administrators and service_role.';
 revoke all on function eventlive_api.webinar_set_status(uuid, text) from public, anon, authenticated, service_role;
 grant execute on function eventlive_api.webinar_set_status(uuid, text) to authenticated, service_role;

@@ -1,0 +1,91 @@
+"""The connection of an installer: how it waits for other installers, and what it finds out first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from eventlive_db.migrate.errors import MigrateError, describe
+from eventlive_db.migrate.render import Names
+
+LOCK_KEY = int.from_bytes(b"eventliv")
+"""Session-level advisory lock that every installer of a database holds while it works."""
+
+OLDEST_SERVER = 150000
+"""Views run as their caller (``security_invoker``) since then."""
+
+VERSION_TABLE = "alembic_version"
+PRIVATE_SCHEMA = "eventlive"
+
+
+def connect(dsn: str | None) -> psycopg.Connection[Any]:
+    """Connect as an installer.
+
+    Args:
+        dsn: libpq connection string or URI.
+
+    Raises:
+        MigrateError: There is no DSN, nothing answers there, or the server is too old.
+    """
+    if dsn is None:
+        msg = "which database? Give --dsn (with alembic: -x dsn=...), or set EVENTLIVE_DSN"
+        raise MigrateError(msg)
+    try:
+        connection = psycopg.connect(dsn, fallback_application_name="eventlive-db migrate")
+    except psycopg.Error as error:
+        msg = f"cannot connect: {describe(error)}"
+        raise MigrateError(msg) from error
+    if connection.info.server_version < OLDEST_SERVER:
+        connection.close()
+        msg = f"Postgres {OLDEST_SERVER // 10000} or newer is needed, this server is older; upgrade it first"
+        raise MigrateError(msg)
+    return connection
+
+
+@contextmanager
+def installer_lock(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Be the only installer of this database. Others wait, as long as it takes.
+
+    Args:
+        connection: One that goes to the server itself; a pooler that shares sessions would share the lock.
+    """
+    connection.execute("select set_config(s, '0', false) from unnest(array['statement_timeout', 'lock_timeout']) as s")
+    connection.commit()
+    connection.execute("select pg_advisory_lock(%s)", [LOCK_KEY])
+    connection.commit()
+    try:
+        yield
+    finally:
+        if not connection.closed and not connection.broken:
+            connection.rollback()
+            connection.execute("select pg_advisory_unlock(%s)", [LOCK_KEY])
+            connection.commit()
+
+
+def recorded_names(connection: psycopg.Connection[Any]) -> Names | None:
+    """The names this database was installed with; None where it was not installed."""
+    with connection.transaction():
+        row = connection.execute("select to_regclass('eventlive.installation')").fetchone()
+        if row is None or row[0] is None:
+            return None
+        row = connection.execute("select i.api_schema, i.owner from eventlive.installation i").fetchone()
+    return Names(*row) if row else None
+
+
+def shares_api_schema(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the exposed schema was there before the installation, and may hold what is not ours."""
+    row = connection.execute("select i.api_schema_existed from eventlive.installation i").fetchone()
+    return bool(row and row[0])
+
+
+def current_revision(connection: psycopg.Connection[Any]) -> str | None:
+    """The revision in the version table; None where there is none."""
+    with connection.transaction():
+        row = connection.execute("select to_regclass('eventlive.alembic_version')").fetchone()
+        if row is None or row[0] is None:
+            return None
+        row = connection.execute("select v.version_num from eventlive.alembic_version v").fetchone()
+    return str(row[0]) if row else None

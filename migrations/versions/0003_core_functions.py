@@ -1,0 +1,16 @@
+"""Private functions and triggers."""
+
+from eventlive_db.migrate.frozen import run_frozen
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_frozen(__file__, "up")
+
+
+def downgrade() -> None:
+    run_frozen(__file__, "down")

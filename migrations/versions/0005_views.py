@@ -1,0 +1,16 @@
+"""Views that clients read."""
+
+from eventlive_db.migrate.frozen import run_frozen
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_frozen(__file__, "up")
+
+
+def downgrade() -> None:
+    run_frozen(__file__, "down")
