@@ -18,7 +18,7 @@ begin
         select r.webinar_id
           from eventlive.registrations r
           join eventlive.webinars w on w.id = r.webinar_id
-         where r.user_id = v_user_id and (w.status <> 'draft' or r.role <> 'attendee')
+         where r.user_id = v_user_id and (w.status <> 'draft' or (r.role <> 'attendee' and r.ejected_at is null))
         union
         select e.webinar_id
           from eventlive.webinar_allowed_emails e

@@ -169,7 +169,7 @@ OUT_OF_BOUNDS: list[tuple[str, str, dict[str, object], str]] = [
     ("webinar_allow_emails", "too-many", {"emails": ["a@b.example"] * 10_001}, "invalid_argument"),
     ("webinar_eject", "nobody", {"user_id": None}, "invalid_argument"),
     ("webinar_eject", "user-and-session", {"session_id": SESSION}, "invalid_argument"),
-    ("webinar_eject", "unknown-user", {"user_id": STRANGER}, "not_registered"),
+    ("webinar_eject", "unknown-user", {"user_id": STRANGER}, "invalid_argument"),
 ]  # fmt: skip
 
 # Who touches whose session, with what.
