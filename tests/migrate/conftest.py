@@ -60,7 +60,14 @@ class People:
     def make(self, role: str, attributes: str = "") -> str:
         """Make a role that may log in."""
         name = self.name(role)
-        run(self._admin_dsn, f'create role "{name}" login {attributes}')
+        # With the administrator's password, so that a DSN needs no more than another user, also where one is asked for.
+        password = sql.Literal(conninfo_to_dict(self._admin_dsn).get("password", secrets.token_hex(16)))
+        with connected(self._admin_dsn) as admin:
+            admin.execute(
+                sql.SQL("create role {} login password {} {}").format(
+                    sql.Identifier(name), password, sql.SQL(attributes)
+                )
+            )
         return name
 
     def drop(self) -> None:
