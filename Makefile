@@ -35,7 +35,7 @@ lint: $(READY) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 test-container: $(READY) ## the SQL and migration tests on a Postgres in a container (needs a container engine)
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container tests/sql tests/migrate
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container tests/sql tests/migrate tests/server/test_database.py
 
 matrix: $(READY) ## the SQL and migration tests on each Postgres at hand (KINDS="installed embedded")
 	@for kind in $(KINDS); do \

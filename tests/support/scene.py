@@ -20,7 +20,7 @@ class Scene:
         db: Where. The scene goes with :meth:`close`.
         given: How it begins, and after ``@`` the duplicate-login policy: ``stranger``, ``registered``, ``present``
             (has pinged, watches in no tab), ``one`` and ``two`` (tabs that watch), ``unseen`` (one tab watches, but
-            the presence is gone). Whoever has beaten or pinged is past the throttle.
+            the presence is gone), ``guest`` (one tab watches, not signed in). All are past the throttle.
     """
 
     def __init__(self, db: EventliveDatabase, given: str) -> None:
@@ -33,12 +33,13 @@ class Scene:
         self.sessions = {tab: new_id() for tab in TABS}
         self.tokens: dict[str, UUID] = {}
         self._actors: dict[tuple[str, int], Actor] = {}
-        if state != "stranger":
+        if state not in {"stranger", "guest"}:
             db.register(self.webinar_id, self.user_id)
         if state == "present":
             self.step("ping").attempt()
-        for tab in {"one": "1", "unseen": "1", "two": "12"}.get(state, ""):
-            self.tokens[tab] = UUID(self.step(f"enter:{tab}").attempt()["leave_token"])
+        enter = "guest_enter" if state == "guest" else "enter"
+        for tab in {"one": "1", "unseen": "1", "guest": "1", "two": "12"}.get(state, ""):
+            self.tokens[tab] = UUID(self.step(f"{enter}:{tab}").attempt()["leave_token"])
         if state == "unseen":
             db.admin.execute("delete from eventlive.webinar_live_presence where webinar_id = %s", [self.webinar_id])
         db.shift_time("4 minutes")
@@ -69,18 +70,19 @@ class Scene:
     def step(self, name: str, slot: int = 0) -> Step:
         """A call by its short name, such as ``ping`` or ``leave:2``; the number is the tab."""
         verb, _, tab = name.partition(":")
+        who, verb = ("guest", verb.removeprefix("guest_")) if verb.startswith("guest_") else ("user", verb)
         session: dict[str, object] = {"session_id": self.sessions.get(tab)}
         calls: dict[str, tuple[str, str, dict[str, object]]] = {
             "register": ("user", "webinar_register", {}),
-            "enter": ("user", "webinar_enter", session),
-            "guest_enter": ("guest", "webinar_enter", session),
+            "enter": (who, "webinar_enter", session),
             "take_over": ("user", "webinar_enter", {**session, "take_over": True}),
-            "heartbeat": ("user", "webinar_session_heartbeat", session),
+            "heartbeat": (who, "webinar_session_heartbeat", session),
             "ping": ("user", "webinar_presence_ping", {}),
-            "leave": ("user", "webinar_leave", {**session, "leave_token": self.tokens.get(tab)}),
+            "leave": (who, "webinar_leave", {**session, "leave_token": self.tokens.get(tab)}),
             "ping_many": ("service", "webinar_presence_ping_many", {"user_ids": [self.user_id]}),
             "grant": ("host", "webinar_grant_role", {"user_id": self.user_id, "role": "speaker"}),
             "eject": ("host", "webinar_eject", {"user_id": self.user_id}),
+            "eject_guest": ("host", "webinar_eject", session),
             "end": ("host", "webinar_set_status", {"status": "ended"}),
         }
         who, function, arguments = calls[verb]
