@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from eventlive_db.resources import sql_dir
 from eventlive_db.server import KINDS, TEST_SETTINGS, Server, open_server
 from tests.support.database import EventliveDatabase
+
+# The same examples in each run, and none judged by the clock of a busy machine.
+settings.register_profile("eventlive", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("eventlive")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
