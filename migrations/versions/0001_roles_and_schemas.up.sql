@@ -82,6 +82,15 @@ begin
         end;
     end loop;
 
+    -- The functions run as the owner: what an ordinary role cannot do, nobody can make them do.
+    if (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = 'eventlive_owner') then
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('the owner %s must not be a superuser', 'eventlive_owner'),
+            detail = 'superuser_owner',
+            hint = 'Name an ordinary role with --owner; it is made if it is missing.';
+    end if;
+
     -- Whoever migrates must be able to act as the owner. A superuser can; a CREATEROLE role on 16 and later holds
     -- the role it made with ADMIN but without SET, and so grants it to itself.
     if not pg_catalog.pg_has_role(
@@ -147,7 +156,7 @@ create function eventlive.raise_error(_token text, _payload jsonb default null)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_status integer;
@@ -159,6 +168,8 @@ begin
       from (values
         ('invalid_argument', 400, 'Invalid argument',
             'The payload names the argument and what it must be.'),
+        ('isolation_not_supported', 400, 'Isolation level not supported',
+            'Call in a read committed transaction; look at default_transaction_isolation of the role and the database.'),
         ('unknown_setting', 400, 'Unknown setting',
             'The payload names the key; eventlive.settings lists the keys that exist.'),
         ('setting_out_of_range', 400, 'Setting out of range',
@@ -236,7 +247,7 @@ create function eventlive.current_user_id()
 returns uuid
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_claims text := current_setting('request.jwt.claims', true);
@@ -267,7 +278,7 @@ create function eventlive.current_email(_verified_required boolean)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_claims json;
@@ -281,7 +292,7 @@ begin
         return null;
     end if;
     -- Only the top-level claim counts: user_metadata is written by the user.
-    return lower(nullif(btrim(v_claims ->> 'email'), ''));
+    return lower(nullif(btrim(v_claims ->> 'email'), '') collate "C");
 end
 $$;
 
@@ -295,7 +306,7 @@ create function eventlive.is_service()
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_claims text := nullif(current_setting('request.jwt.claims', true), '');
@@ -321,7 +332,7 @@ returns uuid[]
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
@@ -352,7 +363,7 @@ returns uuid[]
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();

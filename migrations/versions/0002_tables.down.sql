@@ -10,7 +10,7 @@ set local role eventlive_owner;
 lock table
     eventlive.webinars, eventlive.registrations, eventlive.webinar_user_sessions, eventlive.webinar_live_presence,
     eventlive.webinar_messages, eventlive.event_access_logs, eventlive.webinar_access_logs,
-    eventlive.webinar_allowed_emails, eventlive.profiles, eventlive.job_runs
+    eventlive.webinar_allowed_emails, eventlive.profiles, eventlive.job_runs, eventlive.settings
     in access exclusive mode;
 
 do $$
@@ -31,6 +31,9 @@ begin
             v_filled := v_filled || v_table;
         end if;
     end loop;
+    if exists (select from eventlive.settings s where s.value <> s.default_value) then
+        v_filled := v_filled || 'settings'::text;
+    end if;
     if v_filled <> '{}' then
         raise exception using
             errcode = 'object_not_in_prerequisite_state',

@@ -25,21 +25,17 @@ create table eventlive.settings (
     constraint settings_value_within_bounds check (
         case value_type
             when 'boolean' then jsonb_typeof(value) = 'boolean'
-            when 'integer' then
-                case when jsonb_typeof(value) = 'number'
-                    then value::numeric = trunc(value::numeric) and value::numeric between min_value and max_value
-                    else false
-                end
             else
+                -- Six decimals at most: what a real can hold, and more than anybody needs.
                 case when jsonb_typeof(value) = 'number'
-                    then value::numeric between min_value and max_value
+                    then value::numeric = round(value::numeric, case value_type when 'integer' then 0 else 6 end)
+                        and value::numeric >= min_value
+                        and value::numeric <= max_value
                     else false
                 end
         end
     ),
-    constraint settings_numbers_have_bounds check (
-        value_type = 'boolean' or (min_value is not null and max_value is not null and min_value <= max_value)
-    )
+    constraint settings_numbers_have_bounds check (value_type = 'boolean' or coalesce(min_value <= max_value, false))
 );
 
 comment on table eventlive.settings is 'Intervals, limits and thresholds. Change with eventlive.set_setting(key, value).';
@@ -154,7 +150,9 @@ create table eventlive.webinars (
     updated_at timestamptz not null default now(),
     constraint webinars_slug_key unique (slug),
     constraint webinars_slug_form check (slug ~ '^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$'),
-    constraint webinars_title_length check (char_length(title) between 1 and 300 and title !~ '[[:cntrl:]]'),
+    constraint webinars_title_length check (
+        char_length(title) >= 1 and char_length(title) <= 300 and title !~ '[[:cntrl:]]'
+    ),
     constraint webinars_status_known check (status in ('draft', 'scheduled', 'live', 'ended')),
     constraint webinars_access_policy_known check (
         access_policy in ('auth', 'guest_allowed', 'invite_only', 'email_auth')
@@ -210,7 +208,10 @@ create table eventlive.webinar_allowed_emails (
     created_at timestamptz not null default now(),
     primary key (webinar_id, email),
     constraint webinar_allowed_emails_email_form check (
-        email = lower(email) and char_length(email) between 3 and 320 and email ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
+        email = lower(email collate "C")
+        and char_length(email) >= 3
+        and char_length(email) <= 320
+        and email collate "C" ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
     )
 );
 
@@ -218,7 +219,7 @@ create index webinar_allowed_emails_email_idx on eventlive.webinar_allowed_email
 
 comment on table eventlive.webinar_allowed_emails is 'Who may come in under invite_only and email_auth.';
 comment on column eventlive.webinar_allowed_emails.webinar_id is 'The webinar.';
-comment on column eventlive.webinar_allowed_emails.email is 'Address in lower case.';
+comment on column eventlive.webinar_allowed_emails.email is 'Address, its ASCII letters in lower case, whatever the locale of the database.';
 comment on column eventlive.webinar_allowed_emails.created_at is 'When it was put on the list.';
 comment on index eventlive.webinar_allowed_emails_email_idx is
     'A user sees the webinars that invite the own address; without it every look at the list of webinars would read all invitations.';
@@ -255,7 +256,7 @@ comment on column eventlive.registrations.webinar_id is 'The webinar.';
 comment on column eventlive.registrations.user_id is 'The sub of the user''s tokens.';
 comment on column eventlive.registrations.role is 'attendee, speaker, moderator or host.';
 comment on column eventlive.registrations.registered_via is
-    'manual or email: the user; invite: staff; auto: by entering.';
+    'manual, email or invite: as the client said, invite also when staff did it; auto: by entering.';
 comment on column eventlive.registrations.nickname is 'Shown instead of the display name in this webinar.';
 comment on column eventlive.registrations.registered_at is 'When.';
 comment on column eventlive.registrations.ejected_at is 'When staff threw the user out; null while welcome.';
@@ -509,10 +510,12 @@ create table eventlive.webinar_access_logs (
     constraint webinar_access_logs_bucket_known check (bucket_s in (60, 300, 900)),
     constraint webinar_access_logs_counts_positive check (
         sample_count >= 0
-        and min_participants between 0 and max_participants
-        and min_guests between 0 and max_guests
-        and last_participants between min_participants and max_participants
-        and last_guests between min_guests and max_guests
+        and min_participants >= 0
+        and min_participants <= last_participants
+        and last_participants <= max_participants
+        and min_guests >= 0
+        and min_guests <= last_guests
+        and last_guests <= max_guests
     )
 ) with (fillfactor = 75);
 

@@ -17,7 +17,7 @@ create function eventlive.check_admission(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if _status = 'ended' then
@@ -45,7 +45,7 @@ create function eventlive.check_email_is_listed(_webinar_id uuid, _verified_requ
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_email text := eventlive.current_email(_verified_required);
@@ -72,7 +72,7 @@ create function eventlive.check_session_is_open(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if _session_user_id is distinct from _user_id then
@@ -98,7 +98,7 @@ create function eventlive.check_setting(_key text, _value jsonb, _for_webinar bo
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_setting eventlive.settings;
@@ -117,7 +117,7 @@ begin
             when 'boolean' then jsonb_typeof(_value) = 'boolean'
             when 'integer' then
                 v_number = trunc(v_number) and v_number between v_setting.min_value and v_setting.max_value
-            else v_number between v_setting.min_value and v_setting.max_value
+            else v_number = round(v_number, 6) and v_number between v_setting.min_value and v_setting.max_value
         end,
         false
     ) then
@@ -148,7 +148,7 @@ create function eventlive.check_webinar_values(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_argument text;
@@ -190,7 +190,7 @@ create function eventlive.close_ended_webinar(
 returns record
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_closed_at timestamptz;
@@ -246,7 +246,7 @@ create function eventlive.close_sessions(
 returns integer
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_closed integer;
@@ -289,7 +289,7 @@ create function eventlive.create_presence(_webinar_id uuid, _user_id uuid)
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -302,6 +302,7 @@ begin
         perform eventlive.raise_error('invalid_argument', '{"argument": "_webinar_id", "must_be": "the id of a webinar"}');
     end if;
 
+    perform eventlive.require_read_committed();
     -- Neither an ejection nor the end of the webinar may slip in between the look and the insert: the row would stay.
     perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
     select r.ejected_at
@@ -343,7 +344,7 @@ create function eventlive.heartbeat_without_write(_webinar_id uuid, _session_id 
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session record;
@@ -402,7 +403,7 @@ create function eventlive.insert_registration(_webinar_id uuid, _user_id uuid, _
 returns eventlive.registrations
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_registration eventlive.registrations;
@@ -434,7 +435,7 @@ create function eventlive.insert_session(
 returns uuid
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_leave_token uuid;
@@ -491,7 +492,7 @@ create function eventlive.recreate_presence(
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
@@ -520,11 +521,10 @@ create function eventlive.refresh_webinar_live(_webinar_id uuid)
 returns void
 language plpgsql
 volatile
-security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now timestamptz := clock_timestamp();
+    v_now timestamptz;
     v_ended boolean;
     v_overrides jsonb;
     v_settings jsonb;
@@ -537,10 +537,18 @@ declare
     v_heartbeat_s real;
     v_poll_s real;
 begin
-    select w.status = 'ended', w.settings into v_ended, v_overrides from eventlive.webinars w where w.id = _webinar_id;
+    -- Locked before anything is read: of two that overlap, the second one must see what the first one wrote. The
+    -- settings come second, as in set_setting.
+    select w.status = 'ended', w.settings
+      into v_ended, v_overrides
+      from eventlive.webinars w
+     where w.id = _webinar_id
+       for no key update;
     if not found then
         perform eventlive.raise_error('webinar_not_found');
     end if;
+    perform pg_advisory_xact_lock_shared(eventlive.settings_lock_key());
+    v_now := clock_timestamp();
 
     select count(*) into v_participants
       from eventlive.webinar_live_presence p
@@ -568,9 +576,9 @@ begin
         (v_settings ->> 'fallback_poll_interval_s')::real, (v_settings ->> 'fallback_poll_max_interval_s')::real,
         (v_settings ->> 'fallback_target_rps')::real, v_participants + v_guests);
     v_client_settings := v_client_settings || jsonb_build_object(
-        'presence_ping_interval_s', v_ping_s,
-        'session_heartbeat_interval_s', v_heartbeat_s,
-        'fallback_poll_interval_s', v_poll_s,
+        'presence_ping_interval_s', trim_scale(round(v_ping_s::numeric, 3)),
+        'session_heartbeat_interval_s', trim_scale(round(v_heartbeat_s::numeric, 3)),
+        'fallback_poll_interval_s', trim_scale(round(v_poll_s::numeric, 3)),
         'settings_version', v_version
     );
 
@@ -621,7 +629,7 @@ create function eventlive.registration_for_entry(
 returns eventlive.registrations
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_registration eventlive.registrations;
@@ -684,7 +692,7 @@ create function eventlive.relax_durability()
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ignored text;
@@ -702,13 +710,36 @@ comment on function eventlive.relax_durability() is
     'Commits this transaction asynchronously; false where it would anyway. Only for one that had written nothing before the ping or heartbeat in it.';
 revoke all on function eventlive.relax_durability() from public, anon, authenticated, service_role;
 
+-- sql/20_core/require_read_committed.sql
+
+-- Locks are taken first and the tables read after them: that holds only where each statement sees what was committed
+-- before it began. At a higher level a call would act on a snapshot older than its locks, or end in 40001, which
+-- PostgREST before 16 repeats for ever.
+
+create function eventlive.require_read_committed()
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform eventlive.raise_error('isolation_not_supported');
+    end if;
+    return true;
+end
+$$;
+
+comment on function eventlive.require_read_committed() is 'Refuses a transaction at another isolation level than read committed.';
+revoke all on function eventlive.require_read_committed() from public, anon, authenticated, service_role;
+
 -- sql/20_core/require_staff.sql
 
 create function eventlive.require_staff(_webinar_id uuid, _roles text[])
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid;
@@ -748,7 +779,7 @@ create function eventlive.require_user()
 returns uuid
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
@@ -772,7 +803,7 @@ create function eventlive.restore_durability()
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_saved text := nullif(current_setting('eventlive.synchronous_commit', true), '');
@@ -796,12 +827,14 @@ create function eventlive.set_setting(_key text, _value jsonb)
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_webinar_id uuid;
 begin
     perform eventlive.check_setting(_key, _value, false);
+    perform from eventlive.webinars w where w.status <> 'ended' order by w.id for no key update;
+    perform pg_advisory_xact_lock(eventlive.settings_lock_key());
     update eventlive.settings s set value = _value where s.key = _key;
     for v_webinar_id in select w.id from eventlive.webinars w where w.status <> 'ended' order by w.id loop
         perform eventlive.refresh_webinar_live(v_webinar_id);
@@ -812,6 +845,21 @@ $$;
 comment on function eventlive.set_setting(text, jsonb) is
     'Changes a setting for every webinar that does not override it. For the owner and administrators of the database.';
 revoke all on function eventlive.set_setting(text, jsonb) from public, anon, authenticated, service_role;
+
+-- sql/20_core/settings_lock_key.sql
+
+-- Changing a setting and working one into a webinar exclude each other: exclusive in set_setting, shared in
+-- refresh_webinar_live. Both lock webinars first.
+
+create function eventlive.settings_lock_key()
+returns bigint
+language sql
+immutable
+parallel safe
+return 7461932;
+
+comment on function eventlive.settings_lock_key() is 'Key of the advisory lock on the settings: shared to read all of them, exclusive to change one.';
+revoke all on function eventlive.settings_lock_key() from public, anon, authenticated, service_role;
 
 -- sql/20_core/watch_credit.sql
 
@@ -873,7 +921,7 @@ revoke all on function eventlive.webinar_reply(eventlive.webinars) from public, 
 create function eventlive.check_webinar_settings()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key text;
@@ -895,7 +943,7 @@ revoke all on function eventlive.check_webinar_settings() from public, anon, aut
 create function eventlive.refresh_changed_webinar()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform eventlive.refresh_webinar_live(new.id);

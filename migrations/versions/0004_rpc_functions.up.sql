@@ -12,7 +12,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
@@ -30,7 +30,7 @@ begin
       from unnest(_emails) with ordinality as e (email, position)
      where (
             char_length(btrim(e.email)) between 3 and 320
-            and btrim(e.email) ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
+            and btrim(e.email) collate "C" ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
            ) is not true
      order by e.position
      limit 1;
@@ -42,10 +42,10 @@ begin
     if _remove then
         delete from eventlive.webinar_allowed_emails a
          where a.webinar_id = _webinar_id
-           and a.email in (select lower(btrim(e.email)) from unnest(_emails) as e (email));
+           and a.email in (select lower(btrim(e.email) collate "C") from unnest(_emails) as e (email));
     else
         insert into eventlive.webinar_allowed_emails (webinar_id, email)
-        select distinct _webinar_id, lower(btrim(e.email)) as email
+        select distinct _webinar_id, lower(btrim(e.email) collate "C") as email
           from unnest(_emails) as e (email)
          order by email
             on conflict (webinar_id, email) do nothing;
@@ -83,7 +83,7 @@ returns jsonb
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();  -- refuses malformed claims
@@ -132,7 +132,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
@@ -218,7 +218,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
@@ -330,10 +330,11 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_now timestamptz;
     v_role text;
     v_session_ids uuid[];
@@ -420,12 +421,13 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
     v_now timestamptz;
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_webinar record;
     v_registration eventlive.registrations;
     v_row record;
@@ -433,6 +435,7 @@ declare
     v_leave_token uuid;
     v_created boolean := false;
     v_replaced integer := 0;
+    v_state text;
     v_other_ids uuid[] := '{}';
     v_expired_ids uuid[] := '{}';
     v_others jsonb := '[]';
@@ -455,7 +458,7 @@ begin
         perform eventlive.raise_error('webinar_not_found');
     elsif v_webinar.status = 'ended' then
         perform eventlive.raise_error('webinar_ended');
-    elsif pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::integer then
+    elsif pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::numeric::integer then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
             'argument', '_client',
             'must_be', format('at most %s bytes', v_webinar.settings ->> 'client_info_max_bytes')));
@@ -510,7 +513,12 @@ begin
     end loop;
 
     if v_leave_token is not null then
-        perform eventlive.webinar_session_heartbeat(_webinar_id, _session_id);
+        v_state := eventlive.webinar_session_heartbeat(_webinar_id, _session_id) ->> 'state';
+        if v_state <> 'open' then
+            -- Over since the look, which only a guest's can be: nothing locks it but the heartbeat.
+            perform eventlive.raise_error(
+                case v_state when 'webinar_ended' then 'webinar_ended' else 'session_' || v_state end);
+        end if;
     else
         if v_other_ids = '{}' then
             null;
@@ -521,7 +529,7 @@ begin
         elsif v_webinar.duplicate_login_policy <> 'allow' or _take_over then
             v_replaced := eventlive.close_sessions(_webinar_id, v_other_ids, 'replaced', v_now, _session_id);
             v_others := '[]';
-        elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::integer then
+        elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::numeric::integer then
             perform eventlive.raise_error('too_many_sessions', jsonb_build_object('sessions', v_others));
         end if;
 
@@ -602,7 +610,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
@@ -676,7 +684,7 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session record;
@@ -750,7 +758,7 @@ returns void
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
@@ -804,15 +812,16 @@ grant execute on function eventlive_api.webinar_presence_ping(uuid) to authentic
 
 -- For a gateway that holds the connections of many viewers. One statement for the whole batch.
 --
--- Rows are visited in the order of user_id, so that two gateways with users in common cannot deadlock: without bitmap,
--- hash and sequential scans every plan left reads either the sorted ids or the primary key in order.
+-- It waits for no row: one that is locked is being refreshed, created or removed by somebody else at this moment. So two
+-- gateways with users in common cannot deadlock, in whatever order their plans visit the rows. The planner settings
+-- keep every size of batch on the primary key.
 
 create function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
 returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_seqscan = off
@@ -820,6 +829,7 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_alone boolean := pg_current_xact_id_if_assigned() is null;
+    v_read_committed boolean := eventlive.require_read_committed();
     v_live eventlive.webinar_live;
     v_reply jsonb;
 begin
@@ -836,21 +846,25 @@ begin
         perform eventlive.raise_error('webinar_not_found');
     elsif v_live.closed_at is not null then
         perform eventlive.raise_error('webinar_ended');
-    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::integer then
+    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::numeric::integer then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
             'argument', '_user_ids', 'must_be', format('at most %s ids', v_live.settings ->> 'ping_batch_max')));
     end if;
 
     with asked as materialized (
         select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
+    ), due as (
+        select p.user_id
+          from asked a
+          join eventlive.webinar_live_presence p on p.webinar_id = _webinar_id and p.user_id = a.user_id
+         where p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+           for no key update of p skip locked
     ), refreshed as (
         update eventlive.webinar_live_presence p
            set last_seen_at = v_now,
                expires_at = greatest(p.expires_at, v_now + p.ttl_s * interval '1 second')
-          from asked a
-         where p.webinar_id = _webinar_id
-           and p.user_id = a.user_id
-           and p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+          from due d
+         where p.webinar_id = _webinar_id and p.user_id = d.user_id
         returning p.user_id
     ), registered as (
         select r.user_id
@@ -858,8 +872,8 @@ begin
           join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
          where r.ejected_at is null
     ), absent as (
-        -- Locked, or an ejection could slip in between and the row would stay. Presence is locked by now, so this must
-        -- not wait: whoever is entering or being ejected at this moment is left to that call.
+        -- Locked, or an ejection could slip in between and the row would stay; and exclusively, so that two batches never
+        -- create the same row. Whoever is entering or being ejected at this moment is left to that call.
         select r.user_id
           from asked a
           join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
@@ -869,7 +883,7 @@ begin
                   from eventlive.webinar_live_presence p
                  where p.webinar_id = _webinar_id and p.user_id = r.user_id
                )
-           for share of r skip locked
+           for no key update of r skip locked
     ), created as (
         insert into eventlive.webinar_live_presence (
             webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
@@ -927,7 +941,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.require_user();
@@ -947,6 +961,7 @@ begin
      where r.webinar_id = _webinar_id and r.user_id = v_user_id;
 
     if not found then
+        perform eventlive.require_read_committed();
         perform eventlive.restore_durability();
         select w.status, w.access_policy, (l.settings ->> 'email_verified_claim_required')::boolean as verified_required
           into v_webinar
@@ -1000,7 +1015,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
@@ -1085,10 +1100,11 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_present text;
     v_allowed text[];
     v_closed record;
@@ -1119,7 +1135,7 @@ begin
         select c.closed_sessions, c.removed_presence, c.remaining
           into v_closed
           from eventlive.webinar_live l,
-               eventlive.close_ended_webinar(_webinar_id, (l.settings ->> 'close_batch_size')::integer) c
+               eventlive.close_ended_webinar(_webinar_id, (l.settings ->> 'close_batch_size')::numeric::integer) c
          where l.webinar_id = _webinar_id;
         perform eventlive.refresh_webinar_live(_webinar_id);
         return jsonb_build_object(

@@ -26,6 +26,15 @@ begin
         end;
     end loop;
 
+    -- The functions run as the owner: what an ordinary role cannot do, nobody can make them do.
+    if (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = 'eventlive_owner') then
+        raise exception using
+            errcode = 'insufficient_privilege',
+            message = format('the owner %s must not be a superuser', 'eventlive_owner'),
+            detail = 'superuser_owner',
+            hint = 'Name an ordinary role with --owner; it is made if it is missing.';
+    end if;
+
     -- Whoever migrates must be able to act as the owner. A superuser can; a CREATEROLE role on 16 and later holds
     -- the role it made with ADMIN but without SET, and so grants it to itself.
     if not pg_catalog.pg_has_role(

@@ -7,7 +7,7 @@ create function eventlive.raise_error(_token text, _payload jsonb default null)
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_status integer;
@@ -19,6 +19,8 @@ begin
       from (values
         ('invalid_argument', 400, 'Invalid argument',
             'The payload names the argument and what it must be.'),
+        ('isolation_not_supported', 400, 'Isolation level not supported',
+            'Call in a read committed transaction; look at default_transaction_isolation of the role and the database.'),
         ('unknown_setting', 400, 'Unknown setting',
             'The payload names the key; eventlive.settings lists the keys that exist.'),
         ('setting_out_of_range', 400, 'Setting out of range',

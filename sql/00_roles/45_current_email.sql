@@ -2,7 +2,7 @@ create function eventlive.current_email(_verified_required boolean)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_claims json;
@@ -16,7 +16,7 @@ begin
         return null;
     end if;
     -- Only the top-level claim counts: user_metadata is written by the user.
-    return lower(nullif(btrim(v_claims ->> 'email'), ''));
+    return lower(nullif(btrim(v_claims ->> 'email'), '') collate "C");
 end
 $$;
 

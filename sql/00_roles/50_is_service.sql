@@ -2,7 +2,7 @@ create function eventlive.is_service()
 returns boolean
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_claims text := nullif(current_setting('request.jwt.claims', true), '');

@@ -16,21 +16,17 @@ create table eventlive.settings (
     constraint settings_value_within_bounds check (
         case value_type
             when 'boolean' then jsonb_typeof(value) = 'boolean'
-            when 'integer' then
-                case when jsonb_typeof(value) = 'number'
-                    then value::numeric = trunc(value::numeric) and value::numeric between min_value and max_value
-                    else false
-                end
             else
+                -- Six decimals at most: what a real can hold, and more than anybody needs.
                 case when jsonb_typeof(value) = 'number'
-                    then value::numeric between min_value and max_value
+                    then value::numeric = round(value::numeric, case value_type when 'integer' then 0 else 6 end)
+                        and value::numeric >= min_value
+                        and value::numeric <= max_value
                     else false
                 end
         end
     ),
-    constraint settings_numbers_have_bounds check (
-        value_type = 'boolean' or (min_value is not null and max_value is not null and min_value <= max_value)
-    )
+    constraint settings_numbers_have_bounds check (value_type = 'boolean' or coalesce(min_value <= max_value, false))
 );
 
 comment on table eventlive.settings is 'Intervals, limits and thresholds. Change with eventlive.set_setting(key, value).';

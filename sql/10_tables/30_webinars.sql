@@ -13,7 +13,9 @@ create table eventlive.webinars (
     updated_at timestamptz not null default now(),
     constraint webinars_slug_key unique (slug),
     constraint webinars_slug_form check (slug ~ '^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$'),
-    constraint webinars_title_length check (char_length(title) between 1 and 300 and title !~ '[[:cntrl:]]'),
+    constraint webinars_title_length check (
+        char_length(title) >= 1 and char_length(title) <= 300 and title !~ '[[:cntrl:]]'
+    ),
     constraint webinars_status_known check (status in ('draft', 'scheduled', 'live', 'ended')),
     constraint webinars_access_policy_known check (
         access_policy in ('auth', 'guest_allowed', 'invite_only', 'email_auth')

@@ -4,7 +4,10 @@ create table eventlive.webinar_allowed_emails (
     created_at timestamptz not null default now(),
     primary key (webinar_id, email),
     constraint webinar_allowed_emails_email_form check (
-        email = lower(email) and char_length(email) between 3 and 320 and email ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
+        email = lower(email collate "C")
+        and char_length(email) >= 3
+        and char_length(email) <= 320
+        and email collate "C" ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
     )
 );
 
@@ -12,7 +15,7 @@ create index webinar_allowed_emails_email_idx on eventlive.webinar_allowed_email
 
 comment on table eventlive.webinar_allowed_emails is 'Who may come in under invite_only and email_auth.';
 comment on column eventlive.webinar_allowed_emails.webinar_id is 'The webinar.';
-comment on column eventlive.webinar_allowed_emails.email is 'Address in lower case.';
+comment on column eventlive.webinar_allowed_emails.email is 'Address, its ASCII letters in lower case, whatever the locale of the database.';
 comment on column eventlive.webinar_allowed_emails.created_at is 'When it was put on the list.';
 comment on index eventlive.webinar_allowed_emails_email_idx is
     'A user sees the webinars that invite the own address; without it every look at the list of webinars would read all invitations.';

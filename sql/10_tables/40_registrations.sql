@@ -20,7 +20,7 @@ comment on column eventlive.registrations.webinar_id is 'The webinar.';
 comment on column eventlive.registrations.user_id is 'The sub of the user''s tokens.';
 comment on column eventlive.registrations.role is 'attendee, speaker, moderator or host.';
 comment on column eventlive.registrations.registered_via is
-    'manual or email: the user; invite: staff; auto: by entering.';
+    'manual, email or invite: as the client said, invite also when staff did it; auto: by entering.';
 comment on column eventlive.registrations.nickname is 'Shown instead of the display name in this webinar.';
 comment on column eventlive.registrations.registered_at is 'When.';
 comment on column eventlive.registrations.ejected_at is 'When staff threw the user out; null while welcome.';

@@ -16,10 +16,12 @@ create table eventlive.webinar_access_logs (
     constraint webinar_access_logs_bucket_known check (bucket_s in (60, 300, 900)),
     constraint webinar_access_logs_counts_positive check (
         sample_count >= 0
-        and min_participants between 0 and max_participants
-        and min_guests between 0 and max_guests
-        and last_participants between min_participants and max_participants
-        and last_guests between min_guests and max_guests
+        and min_participants >= 0
+        and min_participants <= last_participants
+        and last_participants <= max_participants
+        and min_guests >= 0
+        and min_guests <= last_guests
+        and last_guests <= max_guests
     )
 ) with (fillfactor = 75);
 

@@ -8,7 +8,7 @@ create function eventlive.check_admission(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if _status = 'ended' then

@@ -2,7 +2,7 @@ create function eventlive.check_email_is_listed(_webinar_id uuid, _verified_requ
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_email text := eventlive.current_email(_verified_required);

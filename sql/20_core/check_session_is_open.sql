@@ -4,7 +4,7 @@ create function eventlive.check_session_is_open(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if _session_user_id is distinct from _user_id then

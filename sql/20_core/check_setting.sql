@@ -2,7 +2,7 @@ create function eventlive.check_setting(_key text, _value jsonb, _for_webinar bo
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_setting eventlive.settings;
@@ -21,7 +21,7 @@ begin
             when 'boolean' then jsonb_typeof(_value) = 'boolean'
             when 'integer' then
                 v_number = trunc(v_number) and v_number between v_setting.min_value and v_setting.max_value
-            else v_number between v_setting.min_value and v_setting.max_value
+            else v_number = round(v_number, 6) and v_number between v_setting.min_value and v_setting.max_value
         end,
         false
     ) then

@@ -7,7 +7,7 @@ create function eventlive.check_webinar_values(
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_argument text;

@@ -4,7 +4,7 @@ create function eventlive.close_ended_webinar(
 returns record
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_closed_at timestamptz;

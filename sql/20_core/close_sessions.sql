@@ -7,7 +7,7 @@ create function eventlive.close_sessions(
 returns integer
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_closed integer;

@@ -4,7 +4,7 @@ create function eventlive.create_presence(_webinar_id uuid, _user_id uuid)
 returns void
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -17,6 +17,7 @@ begin
         perform eventlive.raise_error('invalid_argument', '{"argument": "_webinar_id", "must_be": "the id of a webinar"}');
     end if;
 
+    perform eventlive.require_read_committed();
     -- Neither an ejection nor the end of the webinar may slip in between the look and the insert: the row would stay.
     perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
     select r.ejected_at

@@ -2,7 +2,7 @@ create function eventlive.heartbeat_without_write(_webinar_id uuid, _session_id 
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_session record;

@@ -2,7 +2,7 @@ create function eventlive.insert_registration(_webinar_id uuid, _user_id uuid, _
 returns eventlive.registrations
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_registration eventlive.registrations;

@@ -4,7 +4,7 @@ create function eventlive.insert_session(
 returns uuid
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_leave_token uuid;

@@ -7,7 +7,7 @@ create function eventlive.recreate_presence(
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then

@@ -2,11 +2,10 @@ create function eventlive.refresh_webinar_live(_webinar_id uuid)
 returns void
 language plpgsql
 volatile
-security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now timestamptz := clock_timestamp();
+    v_now timestamptz;
     v_ended boolean;
     v_overrides jsonb;
     v_settings jsonb;
@@ -19,10 +18,18 @@ declare
     v_heartbeat_s real;
     v_poll_s real;
 begin
-    select w.status = 'ended', w.settings into v_ended, v_overrides from eventlive.webinars w where w.id = _webinar_id;
+    -- Locked before anything is read: of two that overlap, the second one must see what the first one wrote. The
+    -- settings come second, as in set_setting.
+    select w.status = 'ended', w.settings
+      into v_ended, v_overrides
+      from eventlive.webinars w
+     where w.id = _webinar_id
+       for no key update;
     if not found then
         perform eventlive.raise_error('webinar_not_found');
     end if;
+    perform pg_advisory_xact_lock_shared(eventlive.settings_lock_key());
+    v_now := clock_timestamp();
 
     select count(*) into v_participants
       from eventlive.webinar_live_presence p
@@ -50,9 +57,9 @@ begin
         (v_settings ->> 'fallback_poll_interval_s')::real, (v_settings ->> 'fallback_poll_max_interval_s')::real,
         (v_settings ->> 'fallback_target_rps')::real, v_participants + v_guests);
     v_client_settings := v_client_settings || jsonb_build_object(
-        'presence_ping_interval_s', v_ping_s,
-        'session_heartbeat_interval_s', v_heartbeat_s,
-        'fallback_poll_interval_s', v_poll_s,
+        'presence_ping_interval_s', trim_scale(round(v_ping_s::numeric, 3)),
+        'session_heartbeat_interval_s', trim_scale(round(v_heartbeat_s::numeric, 3)),
+        'fallback_poll_interval_s', trim_scale(round(v_poll_s::numeric, 3)),
         'settings_version', v_version
     );
 

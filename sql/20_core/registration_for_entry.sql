@@ -4,7 +4,7 @@ create function eventlive.registration_for_entry(
 returns eventlive.registrations
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_registration eventlive.registrations;

@@ -2,7 +2,7 @@ create function eventlive.relax_durability()
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_ignored text;

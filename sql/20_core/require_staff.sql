@@ -2,7 +2,7 @@ create function eventlive.require_staff(_webinar_id uuid, _roles text[])
 returns void
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid;

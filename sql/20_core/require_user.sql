@@ -2,7 +2,7 @@ create function eventlive.require_user()
 returns uuid
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();

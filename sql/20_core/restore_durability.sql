@@ -5,7 +5,7 @@ create function eventlive.restore_durability()
 returns boolean
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_saved text := nullif(current_setting('eventlive.synchronous_commit', true), '');

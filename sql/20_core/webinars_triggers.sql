@@ -3,7 +3,7 @@
 create function eventlive.check_webinar_settings()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key text;
@@ -25,7 +25,7 @@ revoke all on function eventlive.check_webinar_settings() from public, anon, aut
 create function eventlive.refresh_changed_webinar()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform eventlive.refresh_webinar_live(new.id);

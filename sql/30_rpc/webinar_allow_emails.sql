@@ -3,7 +3,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
@@ -21,7 +21,7 @@ begin
       from unnest(_emails) with ordinality as e (email, position)
      where (
             char_length(btrim(e.email)) between 3 and 320
-            and btrim(e.email) ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
+            and btrim(e.email) collate "C" ~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$'
            ) is not true
      order by e.position
      limit 1;
@@ -33,10 +33,10 @@ begin
     if _remove then
         delete from eventlive.webinar_allowed_emails a
          where a.webinar_id = _webinar_id
-           and a.email in (select lower(btrim(e.email)) from unnest(_emails) as e (email));
+           and a.email in (select lower(btrim(e.email) collate "C") from unnest(_emails) as e (email));
     else
         insert into eventlive.webinar_allowed_emails (webinar_id, email)
-        select distinct _webinar_id, lower(btrim(e.email)) as email
+        select distinct _webinar_id, lower(btrim(e.email) collate "C") as email
           from unnest(_emails) as e (email)
          order by email
             on conflict (webinar_id, email) do nothing;

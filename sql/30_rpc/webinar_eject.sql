@@ -3,10 +3,11 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_now timestamptz;
     v_role text;
     v_session_ids uuid[];

@@ -8,12 +8,13 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.current_user_id();
     v_now timestamptz;
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_webinar record;
     v_registration eventlive.registrations;
     v_row record;
@@ -21,6 +22,7 @@ declare
     v_leave_token uuid;
     v_created boolean := false;
     v_replaced integer := 0;
+    v_state text;
     v_other_ids uuid[] := '{}';
     v_expired_ids uuid[] := '{}';
     v_others jsonb := '[]';
@@ -43,7 +45,7 @@ begin
         perform eventlive.raise_error('webinar_not_found');
     elsif v_webinar.status = 'ended' then
         perform eventlive.raise_error('webinar_ended');
-    elsif pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::integer then
+    elsif pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::numeric::integer then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
             'argument', '_client',
             'must_be', format('at most %s bytes', v_webinar.settings ->> 'client_info_max_bytes')));
@@ -98,7 +100,12 @@ begin
     end loop;
 
     if v_leave_token is not null then
-        perform eventlive.webinar_session_heartbeat(_webinar_id, _session_id);
+        v_state := eventlive.webinar_session_heartbeat(_webinar_id, _session_id) ->> 'state';
+        if v_state <> 'open' then
+            -- Over since the look, which only a guest's can be: nothing locks it but the heartbeat.
+            perform eventlive.raise_error(
+                case v_state when 'webinar_ended' then 'webinar_ended' else 'session_' || v_state end);
+        end if;
     else
         if v_other_ids = '{}' then
             null;
@@ -109,7 +116,7 @@ begin
         elsif v_webinar.duplicate_login_policy <> 'allow' or _take_over then
             v_replaced := eventlive.close_sessions(_webinar_id, v_other_ids, 'replaced', v_now, _session_id);
             v_others := '[]';
-        elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::integer then
+        elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::numeric::integer then
             perform eventlive.raise_error('too_many_sessions', jsonb_build_object('sessions', v_others));
         end if;
 

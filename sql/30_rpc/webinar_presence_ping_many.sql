@@ -1,14 +1,15 @@
 -- For a gateway that holds the connections of many viewers. One statement for the whole batch.
 --
--- Rows are visited in the order of user_id, so that two gateways with users in common cannot deadlock: without bitmap,
--- hash and sequential scans every plan left reads either the sorted ids or the primary key in order.
+-- It waits for no row: one that is locked is being refreshed, created or removed by somebody else at this moment. So two
+-- gateways with users in common cannot deadlock, in whatever order their plans visit the rows. The planner settings
+-- keep every size of batch on the primary key.
 
 create function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
 returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_seqscan = off
@@ -16,6 +17,7 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_alone boolean := pg_current_xact_id_if_assigned() is null;
+    v_read_committed boolean := eventlive.require_read_committed();
     v_live eventlive.webinar_live;
     v_reply jsonb;
 begin
@@ -32,21 +34,25 @@ begin
         perform eventlive.raise_error('webinar_not_found');
     elsif v_live.closed_at is not null then
         perform eventlive.raise_error('webinar_ended');
-    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::integer then
+    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::numeric::integer then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
             'argument', '_user_ids', 'must_be', format('at most %s ids', v_live.settings ->> 'ping_batch_max')));
     end if;
 
     with asked as materialized (
         select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
+    ), due as (
+        select p.user_id
+          from asked a
+          join eventlive.webinar_live_presence p on p.webinar_id = _webinar_id and p.user_id = a.user_id
+         where p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+           for no key update of p skip locked
     ), refreshed as (
         update eventlive.webinar_live_presence p
            set last_seen_at = v_now,
                expires_at = greatest(p.expires_at, v_now + p.ttl_s * interval '1 second')
-          from asked a
-         where p.webinar_id = _webinar_id
-           and p.user_id = a.user_id
-           and p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+          from due d
+         where p.webinar_id = _webinar_id and p.user_id = d.user_id
         returning p.user_id
     ), registered as (
         select r.user_id
@@ -54,8 +60,8 @@ begin
           join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
          where r.ejected_at is null
     ), absent as (
-        -- Locked, or an ejection could slip in between and the row would stay. Presence is locked by now, so this must
-        -- not wait: whoever is entering or being ejected at this moment is left to that call.
+        -- Locked, or an ejection could slip in between and the row would stay; and exclusively, so that two batches never
+        -- create the same row. Whoever is entering or being ejected at this moment is left to that call.
         select r.user_id
           from asked a
           join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
@@ -65,7 +71,7 @@ begin
                   from eventlive.webinar_live_presence p
                  where p.webinar_id = _webinar_id and p.user_id = r.user_id
                )
-           for share of r skip locked
+           for no key update of r skip locked
     ), created as (
         insert into eventlive.webinar_live_presence (
             webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s

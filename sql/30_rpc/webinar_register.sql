@@ -3,7 +3,7 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_user_id uuid := eventlive.require_user();
@@ -23,6 +23,7 @@ begin
      where r.webinar_id = _webinar_id and r.user_id = v_user_id;
 
     if not found then
+        perform eventlive.require_read_committed();
         perform eventlive.restore_durability();
         select w.status, w.access_policy, (l.settings ->> 'email_verified_claim_required')::boolean as verified_required
           into v_webinar

@@ -3,10 +3,11 @@ returns jsonb
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
+    v_read_committed boolean := eventlive.require_read_committed();
     v_present text;
     v_allowed text[];
     v_closed record;
@@ -37,7 +38,7 @@ begin
         select c.closed_sessions, c.removed_presence, c.remaining
           into v_closed
           from eventlive.webinar_live l,
-               eventlive.close_ended_webinar(_webinar_id, (l.settings ->> 'close_batch_size')::integer) c
+               eventlive.close_ended_webinar(_webinar_id, (l.settings ->> 'close_batch_size')::numeric::integer) c
          where l.webinar_id = _webinar_id;
         perform eventlive.refresh_webinar_live(_webinar_id);
         return jsonb_build_object(

@@ -62,6 +62,13 @@ def entering_with_the_session_of_a_guest(cast: Cast) -> RpcError:
     return cast.actor("attendee").refused("webinar_enter", **session)
 
 
+def entering_at_a_higher_isolation_level(cast: Cast) -> RpcError:
+    """As where somebody has changed the default of the role or the database."""
+    attendee = cast.actor("attendee")
+    attendee.connection.execute("set default_transaction_isolation = 'repeatable read'")
+    return attendee.refused("webinar_enter", webinar_id=WEBINAR, session_id=new_id())
+
+
 def entering_again_after(end: Callable[[Cast, dict[str, object], str], object], caller: str = "attendee") -> Scenario:
     """Entering with a session that is over."""
 
@@ -76,6 +83,7 @@ def entering_again_after(end: Callable[[Cast, dict[str, object], str], object], 
 
 SCENARIOS: dict[str, Scenario] = {
     "invalid_argument": refused("attendee", "webinar_register", registered_via="auto"),
+    "isolation_not_supported": entering_at_a_higher_isolation_level,
     "unknown_setting": refused("host", "webinar_configure", changes={"settings": {"nonsense": 1}}),
     "setting_out_of_range": refused("host", "webinar_configure", changes={"settings": {"pacing_jitter": 9}}),
     "unauthenticated": registering_as(Identity("authenticated")),

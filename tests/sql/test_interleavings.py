@@ -101,7 +101,7 @@ present                    eject        ping         yes    ejected            e
 present                    ping         eject        yes    closed-0           ejected:-:-            closed-0           ejected:-:-
 registered                 eject        ping_many    no     refreshed-0        ejected:-:-            refreshed-0        attendee:-:-
 registered                 ping_many    eject        yes    closed-0           ejected:-:-            closed-0           ejected:-:-
-present                    eject        ping_many    yes    refreshed-0        ejected:-:-            refreshed-1        attendee:present:-
+present                    eject        ping_many    no     refreshed-0        ejected:-:-            refreshed-0        attendee:present:-
 present                    ping_many    eject        yes    closed-0           ejected:-:-            closed-0           ejected:-:-
 one                        eject        heartbeat:1  yes    ejected            ejected:-:-            open               attendee:present:1
 one                        heartbeat:1  eject        yes    closed-1           ejected:-:-            closed-1           ejected:-:-
@@ -125,13 +125,13 @@ guest                      end          guest_heartbeat:1 yes webinar_ended     
 guest                      guest_heartbeat:1 end     yes    closed-1           -:-:-                  closed-1           -:-:-
 
 registered                 ping         ping         yes    done               attendee:present:-     done               attendee:present:-
-registered                 ping         ping_many    yes    refreshed-0        attendee:present:-     refreshed-1        attendee:present:-
+registered                 ping         ping_many    no     refreshed-0        attendee:present:-     refreshed-0        attendee:-:-
 registered                 ping_many    ping         yes    done               attendee:present:-     done               attendee:present:-
 registered                 enter:1      ping         yes    done               attendee:present:1     done               attendee:present:-
-present                    ping         ping_many    yes    refreshed-0        attendee:present:-     refreshed-1        attendee:present:-
+present                    ping         ping_many    no     refreshed-0        attendee:present:-     refreshed-0        attendee:present:-
 present                    ping_many    ping         yes    done               attendee:present:-     done               attendee:present:-
 one                        ping_many    heartbeat:1  yes    open               attendee:present:1     open               attendee:present:1
-one                        heartbeat:1  ping_many    yes    refreshed-0        attendee:present:1     refreshed-1        attendee:present:1
+one                        heartbeat:1  ping_many    no     refreshed-0        attendee:present:1     refreshed-0        attendee:present:1
 unseen                     ping         heartbeat:1  yes    open               attendee:present:1     open               attendee:present:1
 unseen                     heartbeat:1  ping         yes    done               attendee:present:1     done               attendee:present:1
 """  # noqa: E501
@@ -207,7 +207,7 @@ FAULTS = [
      "registered end ping"),
     ("create_presence", "for share", "", "registered eject ping"),
     ("webinar_presence_ping_many", "perform pg_advisory_xact_lock_shared", "--", "registered end ping_many"),
-    ("webinar_presence_ping_many", "for share of r skip locked", "", "registered eject ping_many"),
+    ("webinar_presence_ping_many", "for no key update of r skip locked", "", "registered eject ping_many"),
     ("insert_registration", "on conflict (webinar_id, user_id) do nothing", "", "stranger register register"),
 ]  # fmt: skip
 

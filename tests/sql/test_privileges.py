@@ -117,7 +117,7 @@ def without_search_path(db: EventliveDatabase) -> list[str]:
         db,
         "select p.oid::regprocedure::text from pg_proc p"
         f" where p.pronamespace {IN_SCHEMAS}"
-        "   and not (coalesce('search_path=\"\"' = any (p.proconfig), false)"
+        "   and not (coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)"
         "            or (p.prosqlbody is not null and not p.prosecdef))",
     )
 
@@ -208,6 +208,7 @@ CHECKS: list[tuple[Check, list[str], str]] = [
     (open_to_public, NOTHING, "grant execute on function eventlive.require_user() to public"),
     (without_search_path, NOTHING, "alter function eventlive.webinar_enter reset search_path"),
     (without_search_path, NOTHING, "alter function eventlive.webinar_enter set search_path = pg_catalog, public"),
+    (without_search_path, NOTHING, "alter function eventlive.webinar_enter set search_path = ''"),
     (without_search_path, NOTHING, "alter function eventlive.webinar_reply security definer"),
     (without_row_security, NOTHING, "alter table eventlive.jobs disable row level security"),
     (without_row_security, NOTHING, "drop policy jobs_service on eventlive.jobs"),
