@@ -63,13 +63,14 @@ def empty_database(make_database: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def schema_template(pg_server: Server) -> str:
+def schema_template(pg_server: Server) -> Iterator[str]:
     """The name of a database that holds the declared schema and nothing else; copy it, never connect to it."""
-    name = "eventlive_template"
+    name = f"test_template_{secrets.token_hex(8)}"
     with psycopg.connect(pg_server.create_database(name)) as connection:
         for path in sorted(sql_dir().glob("*/*.sql")):
             connection.execute(path.read_bytes())
-    return name
+    yield name
+    pg_server.drop_database(name)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from eventlive_db.cli import demo_view
+from eventlive_db.client import RpcError
 from eventlive_db.load.attendance import AttendanceError, AttendanceFile, read_attendance
 from eventlive_db.load.demo import DemoPlan, run_demo
 from eventlive_db.load.replay import default_speed, replay
@@ -88,7 +89,7 @@ def demo(
                 demo_view.show_demo(console, report)
             if keep:
                 _wait_for_interrupt(console)
-    except (ServerError, MigrateError, psycopg.Error) as error:
+    except (ServerError, MigrateError, RpcError, psycopg.Error) as error:
         typer.echo(f"eventlive-db: {error}", err=True)
         raise typer.Exit(BROKEN_PROMISE) from None
     if as_json:

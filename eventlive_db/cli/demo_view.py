@@ -73,6 +73,8 @@ def show_demo(console: Console, report: DemoReport) -> None:
     table.add_row("sessions, and left open at the end", f"{traces.sessions}, {traces.open_sessions}")
     table.add_row("watch time credited", f"{traces.watched_seconds:.1f} s")
     console.print(table)
+    for promise in report.broken:
+        console.print(f"broken: {promise}")
     _show_verdict(console, report.passed)
 
 
@@ -100,14 +102,15 @@ def show_replay(console: Console, report: ReplayReport) -> None:
 def _show_calls(
     console: Console, calls: list[CallSummary], errors: dict[tuple[str, str], int], failures: dict[str, int]
 ) -> None:
-    table = Table("function", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("function", overflow="fold", min_width=16)
     for heading in ("calls", "refused", "p50 ms", "p95 ms"):
         table.add_column(heading, justify="right")
     for call in calls:
         table.add_row(call.function, str(call.calls), str(call.refused), f"{call.p50_ms:.1f}", f"{call.p95_ms:.1f}")
     console.print(table)
     for (function, token), count in sorted(errors.items()):
-        console.print(f"refused, as promised: {count} x {function}: {token}", soft_wrap=True)
+        console.print(f"refused: {count} x {function}: {token}", soft_wrap=True)
     for failure, count in sorted(failures.items()):
         console.print(f"failed: {count} x {failure}", soft_wrap=True, markup=False)
 

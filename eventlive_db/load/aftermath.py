@@ -26,13 +26,15 @@ class PingCost:
         pings: How many were measured.
         statements: Statements that touch tables, for a ping that writes.
         wal_bytes: Bytes of WAL of a ping that writes.
-        throttled_wal_bytes: Bytes of WAL of a throttled one.
+        throttled_wal_bytes: Bytes of WAL of a throttled one; seldom more than 0, when Postgres tidies a page it reads.
+        throttled_writes: Throttled pings that wrote a row after all; must be 0.
     """
 
     pings: int
     statements: float
     wal_bytes: float
     throttled_wal_bytes: float
+    throttled_writes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def measure_ping(dsn: str, webinar_id: UUID, pings: int = 20) -> tuple[PingCost 
         The average, or None and the reason why it could not be measured.
     """
     request = Call("webinar_presence_ping", {"_webinar_id": webinar_id})
-    statements = wal_bytes = throttled_wal_bytes = 0
+    statements = wal_bytes = throttled_wal_bytes = throttled_writes = 0
     with psycopg.connect(dsn, autocommit=True) as connection:
         users = connection.execute(
             "select p.user_id from eventlive.webinar_live_presence p where p.webinar_id = %s order by 1 limit %s",
@@ -104,17 +106,20 @@ def measure_ping(dsn: str, webinar_id: UUID, pings: int = 20) -> tuple[PingCost 
                     with capture(connection) as captured, connection.transaction():
                         connection.execute(SET_IDENTITY, Identity.user(user_id).settings())
                         connection.execute(request.query(), request.parameters())
+                        wrote = connection.execute("select pg_current_xact_id_if_assigned() is not null").fetchone()
                     if number < 0:  # the first calls on a connection also read the catalog
                         continue
                     call = next(s for s in reversed(captured) if "webinar_presence_ping" in s.query)
                     if throttled:
                         throttled_wal_bytes += call.wal_bytes
+                        throttled_writes += wrote == (True,)
                     else:
                         wal_bytes += call.wal_bytes
                         statements += sum(1 for s in captured if s is not call and s.relations)
         except CaptureUnavailableError as error:
             return None, str(error)
-    return PingCost(pings, statements / pings, wal_bytes / pings, throttled_wal_bytes / pings), ""
+    cost = PingCost(pings, statements / pings, wal_bytes / pings, throttled_wal_bytes / pings, throttled_writes)
+    return cost, ""
 
 
 def read_traces(dsn: str, webinar_id: UUID, strangers: list[UUID]) -> Traces:

@@ -7,6 +7,7 @@ import asyncio
 import psycopg
 import pytest
 
+from eventlive_db.client import RpcError
 from eventlive_db.load.demo import DemoPlan, DemoReport, LiveView, run_demo
 from tests.support.database import EventliveDatabase
 
@@ -52,6 +53,46 @@ def test_a_ping_that_registers_is_noticed(db: EventliveDatabase) -> None:
     report, _ = run(db)
     assert report.traces.registrations_by_ping > 0
     assert not report.passed
+
+
+FAULTS = {
+    "a ping took more than one statement": (
+        "webinar_presence_ping",
+        "begin\n",
+        "begin\n    perform from eventlive.registrations r where r.webinar_id = _webinar_id;\n",
+    ),
+    "a throttled ping wrote a row": (
+        "webinar_presence_ping",
+        "and p.last_seen_at <= v_now - p.throttle_s * interval '1 second'",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", FAULTS)
+def test_a_ping_that_costs_more_than_promised_is_noticed(db: EventliveDatabase, broken: str) -> None:
+    function, old, new = FAULTS[broken]
+    definition = db.value(f"select pg_get_functiondef('eventlive.{function}(uuid)'::regprocedure)")
+    assert old in definition
+    db.admin.execute(definition.replace(old, new, 1).encode())
+    report, _ = run(db)
+    assert report.broken == [broken]
+
+
+def test_updates_that_are_not_hot_are_noticed(db: EventliveDatabase) -> None:
+    db.admin.execute("create index on eventlive.webinar_live_presence (last_seen_at)")
+    report, _ = run(db)
+    assert report.broken == ["presence updates were not HOT"]
+
+
+def test_a_refusal_that_nobody_expects_is_noticed(db: EventliveDatabase) -> None:
+    db.admin.execute("select eventlive.set_setting('client_info_max_bytes', '256')")
+    definition = db.value(
+        "select pg_get_functiondef('eventlive.webinar_enter(uuid, uuid, jsonb, boolean)'::regprocedure)"
+    )
+    db.admin.execute(definition.replace("if pg_column_size(_client) >", "if 300 >").encode())
+    with pytest.raises(RpcError):
+        run(db)
 
 
 def test_a_heartbeat_that_breaks_ends_the_demonstration(db: EventliveDatabase) -> None:
