@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from eventlive_db.migrate.render import Names
+from eventlive_db.migrate.trust import is_plain_table
 
 SETTING = "setting"
 """Kind of object that stands for a shipped row of ``eventlive.settings``."""
@@ -82,7 +83,7 @@ def read_catalog(
     names = names or Names()
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read")
-        connection.execute("set local search_path = ''")
+        connection.execute("set local search_path = ''")  # so that names of other schemas are written out
         connection.execute("set local quote_all_identifiers = off")
         chosen = list(our_schemas(names) if schemas is None else schemas)
         if not chosen:
@@ -90,7 +91,7 @@ def read_catalog(
             chosen = list(row[0] or []) if row else []
         query = files(__package__).joinpath("catalog.sql").read_text(encoding="utf-8")
         rows = connection.execute(query.encode(), {"schemas": chosen, "owner": names.owner}).fetchall()
-        if "eventlive" in chosen and _exists(connection, "eventlive.settings"):
+        if "eventlive" in chosen and is_plain_table(connection, "settings"):
             rows += connection.execute(_SETTINGS.encode()).fetchall()
     entries = {
         (object_, aspect): value or ""
@@ -98,8 +99,3 @@ def read_catalog(
         if value is not None and (machinery or object_ not in _MACHINERY)
     }
     return Catalog(entries)
-
-
-def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
-    row = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
-    return bool(row and row[0])

@@ -24,6 +24,7 @@ from eventlive_db.migrate.errors import StatementError
 from eventlive_db.migrate.execute import execute_script
 from eventlive_db.migrate.offline import AFTERWARDS, beforehand
 from eventlive_db.migrate.options import Options, Step
+from eventlive_db.migrate.trust import check_own_tables
 
 OPTIONS_KEY = "eventlive_options"
 """Where in ``Config.attributes`` our runner puts its ``Options``."""
@@ -75,7 +76,9 @@ def run() -> None:
 
 
 def _migrate(options: Options) -> None:
-    engine = create_engine("postgresql+psycopg://", creator=lambda: session.connect(options.dsn), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: session.connect_to_install(options.dsn), poolclass=NullPool
+    )
     with engine.connect() as connection:
         raw = _driver_connection(connection)
         with session.installer_lock(raw):
@@ -92,6 +95,7 @@ def _run_steps(connection: Connection) -> None:
         try:
             # Open before alembic looks for its version table: so the table is made inside the first step.
             with connection.begin() as transaction:
+                check_own_tables(_driver_connection(connection), "read")
                 context.run_migrations()
                 if transaction.is_active:
                     transaction.rollback()

@@ -11,6 +11,7 @@ from eventlive_db.migrate.environment import NAMES_KEY
 from eventlive_db.migrate.errors import MigrateError
 from eventlive_db.migrate.execute import execute_script
 from eventlive_db.migrate.render import Names, render
+from eventlive_db.migrate.trust import check_own_tables
 
 
 def run_frozen(module_file: str, direction: Literal["up", "down"]) -> None:
@@ -21,7 +22,7 @@ def run_frozen(module_file: str, direction: Literal["up", "down"]) -> None:
         direction: ``up`` runs ``NNNN_slug.up.sql``, ``down`` runs ``NNNN_slug.down.sql``.
 
     Raises:
-        MigrateError: The file is missing.
+        MigrateError: The file is missing, or the schema holds what this package has not made.
         StatementError: A statement failed; alembic rolls the step back.
     """
     path = Path(module_file).with_suffix(f".{direction}.sql")
@@ -37,4 +38,5 @@ def run_frozen(module_file: str, direction: Literal["up", "down"]) -> None:
         return
     connection = op.get_bind().connection.driver_connection
     assert connection is not None  # noqa: S101  # it is open
+    check_own_tables(connection, "step forward" if direction == "up" else "step back")
     execute_script(connection, script, path.name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 from eventlive_db import __version__
 from eventlive_db.migrate.render import Names, render
 from eventlive_db.migrate.session import LOCK_KEY
+from eventlive_db.migrate.trust import HINT, SAFE_SEARCH_PATH, STRANGE_OBJECTS, STRANGE_TABLES
 
 _HEAD = f"""\
 -- eventlive-db {__version__}: migrations as a script. Read it, then run it with
@@ -12,7 +15,38 @@ _HEAD = f"""\
 -- as a role that may create schemas here and is, or may create, the owner role. Each step is one transaction:
 -- a step that fails is rolled back, and those before it stay.
 
-select pg_catalog.pg_advisory_lock({LOCK_KEY});"""
+select pg_catalog.pg_advisory_lock({LOCK_KEY});
+
+-- Nothing in the schema eventlive is read unless it is ours.
+begin;
+
+set local search_path = {SAFE_SEARCH_PATH};"""
+
+
+def _refusal(query: str) -> str:
+    """A statement that fails if the query, one of those in ``trust``, finds something."""
+    return f"""\
+do $$
+declare
+    v_object text;
+    v_owner text;
+    v_problem text;
+begin
+    select f.object, f.owner, f.problem into v_object, v_owner, v_problem
+      from (
+{indent(query, " " * 8)}
+      ) as f
+     limit 1;
+    if found then
+        raise exception using
+            errcode = 'object_not_in_prerequisite_state',
+            message = pg_catalog.format('%s, owned by %s, was not made by eventlive-db: %s',
+                v_object, v_owner, v_problem),
+            hint = '{HINT}';
+    end if;
+end
+$$;"""  # noqa: S608  # of constants of this package
+
 
 _FROM_BASE = """\
 do $$
@@ -69,5 +103,6 @@ def beforehand(names: Names, start: str | None, *, discard_data: bool) -> str:
         discard_data: Whether its steps back may drop tables that hold data.
     """
     elsewhere = render(_FROM_REVISION.replace("@revision@", str(start)), names)
-    check = _FROM_BASE if start in {None, "base"} else elsewhere
-    return "\n\n".join([_HEAD, check, *([_DISCARD] if discard_data else [])])
+    checks = [_refusal(STRANGE_TABLES)]
+    checks += [_FROM_BASE, _refusal(STRANGE_OBJECTS)] if start in {None, "base"} else [elsewhere]
+    return "\n\n".join([_HEAD, *checks, "commit;", *([_DISCARD] if discard_data else [])])

@@ -10,6 +10,7 @@ import psycopg
 
 from eventlive_db.migrate.errors import MigrateError, describe
 from eventlive_db.migrate.render import Names
+from eventlive_db.migrate.trust import HINT, SAFE_SEARCH_PATH, check_own_tables
 
 LOCK_KEY = int.from_bytes(b"eventliv")
 """Session-level advisory lock that every installer of a database holds while it works."""
@@ -19,6 +20,12 @@ OLDEST_SERVER = 150000
 
 VERSION_TABLE = "alembic_version"
 PRIVATE_SCHEMA = "eventlive"
+
+_RECORDED = """
+select i.api_schema, i.owner, pg_catalog.pg_get_userbyid(c.relowner)::text
+  from eventlive.installation i
+  join pg_catalog.pg_class c on c.oid = i.tableoid
+"""
 
 
 def connect(dsn: str | None) -> psycopg.Connection[Any]:
@@ -45,6 +52,14 @@ def connect(dsn: str | None) -> psycopg.Connection[Any]:
     return connection
 
 
+def connect_to_install(dsn: str | None) -> psycopg.Connection[Any]:
+    """The same for a session that is ours alone: all of it sees nothing but the system's functions and operators."""
+    connection = connect(dsn)
+    connection.execute(f"set search_path = {SAFE_SEARCH_PATH}".encode())
+    connection.commit()
+    return connection
+
+
 @contextmanager
 def installer_lock(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """Be the only installer of this database. Others wait, as long as it takes.
@@ -66,26 +81,42 @@ def installer_lock(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def recorded_names(connection: psycopg.Connection[Any]) -> Names | None:
-    """The names this database was installed with; None where it was not installed."""
+    """The names this database was installed with; None where it was not installed.
+
+    Raises:
+        MigrateError: The record is not one that this package has made.
+    """
     with connection.transaction():
-        row = connection.execute("select to_regclass('eventlive.installation')").fetchone()
-        if row is None or row[0] is None:
+        if "installation" not in check_own_tables(connection, "read"):
             return None
-        row = connection.execute("select i.api_schema, i.owner from eventlive.installation i").fetchone()
-    return Names(*row) if row else None
+        row = connection.execute(_RECORDED).fetchone()
+    if row is None:
+        return None
+    api_schema, owner, belongs_to = row
+    if owner != belongs_to:
+        # Migrations act as the recorded owner on what the other one may have prepared.
+        msg = f"table eventlive.installation, owned by {belongs_to}, says that {owner} owns everything\nhint: {HINT}"
+        raise MigrateError(msg)
+    return Names(api_schema, owner)
 
 
 def shares_api_schema(connection: psycopg.Connection[Any]) -> bool:
     """Whether the exposed schema was there before the installation, and may hold what is not ours."""
-    row = connection.execute("select i.api_schema_existed from eventlive.installation i").fetchone()
+    with connection.transaction():
+        if "installation" not in check_own_tables(connection, "read"):
+            return False
+        row = connection.execute("select i.api_schema_existed from eventlive.installation i").fetchone()
     return bool(row and row[0])
 
 
 def current_revision(connection: psycopg.Connection[Any]) -> str | None:
-    """The revision in the version table; None where there is none."""
+    """The revision in the version table; None where there is none.
+
+    Raises:
+        MigrateError: The table is not one that this package has made.
+    """
     with connection.transaction():
-        row = connection.execute("select to_regclass('eventlive.alembic_version')").fetchone()
-        if row is None or row[0] is None:
+        if VERSION_TABLE not in check_own_tables(connection, "read"):
             return None
         row = connection.execute("select v.version_num from eventlive.alembic_version v").fetchone()
     return str(row[0]) if row else None

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eventlive_db.server.account import Account
 from eventlive_db.server.binaries import Binaries
 from eventlive_db.server.errors import ServerStartError
-from eventlive_db.server.process import Account, run_to_end
+from eventlive_db.server.process import run_to_end
 from eventlive_db.server.rundir import RunDirectory
 
 # Who may enter the socket directory (mode 0700) is the superuser without a password; by TCP everybody on this

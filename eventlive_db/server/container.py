@@ -116,7 +116,7 @@ def container_server(image: str, *, settings: Mapping[str, str]) -> Iterator[Ser
         try:
             container.start()
             host, port = container.get_container_host_ip(), container.get_exposed_port(5432)
-            dsn = f"postgresql://postgres:{quote(password)}@{host}:{port}/postgres"
+            dsn = f"postgresql://postgres:{quote(password, safe='')}@{host}:{port}/postgres"
             with psycopg.connect(dsn) as connection:
                 version_num = connection.info.server_version
         except Exception as exc:

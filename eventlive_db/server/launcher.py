@@ -19,12 +19,13 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 
+from eventlive_db.server.account import Account, server_account
 from eventlive_db.server.binaries import Binaries, copy_embedded
 from eventlive_db.server.cluster import Cluster, give_to, kept_cluster, throwaway_cluster
 from eventlive_db.server.errors import ServerStartError
 from eventlive_db.server.model import Server
-from eventlive_db.server.process import Account, Child, child_environment, server_account, wrap
-from eventlive_db.server.rundir import RunDirectory, run_directory, sweep
+from eventlive_db.server.process import Child, child_environment, wrap
+from eventlive_db.server.rundir import RunDirectory, base_directory, run_directory, sweep
 
 START_TIMEOUT_S = 60.0
 PORT_ATTEMPTS = 10
@@ -65,9 +66,10 @@ def local_server(
         msg = f"the setting {own[0]} is chosen by the launcher; leave it out (use 'port' and 'data' instead)"
         raise ValueError(msg)
     account = server_account()
-    sweep()
+    base = base_directory(account)
+    sweep(base)
     with ExitStack() as stack:
-        run = stack.enter_context(run_directory())
+        run = stack.enter_context(run_directory(base))
         _prepare(run, account)
         programs = _readable(binaries, run, account)
         if data is None:
@@ -135,7 +137,7 @@ def _start(
         own = {
             "listen_addresses": "127.0.0.1",
             "port": str(chosen),
-            "unix_socket_directories": str(run.sockets),
+            "unix_socket_directories": _list_of_one(run.sockets),
             "unix_socket_permissions": "0700",
         }
         command = [str(programs.bindir / "postgres"), "-D", str(cluster.data)]
@@ -155,6 +157,11 @@ def _start(
             raise
         return child, chosen
     raise AssertionError  # the last attempt returns or raises
+
+
+def _list_of_one(path: Path) -> str:
+    """A list setting with one element, quoted as an identifier is."""
+    return '"' + str(path).replace('"', '""') + '"'
 
 
 def _wait_until_ready(child: Child, data: Path, dsn: str) -> None:
@@ -186,12 +193,14 @@ def _says_ready(pid_file: Path, pid: int) -> bool:
 
 
 def _socket_dsn(run: RunDirectory, port: int) -> str:
-    return f"postgresql://postgres@/postgres?{urlencode({'host': str(run.sockets), 'port': port})}"
+    # libpq takes a plus sign as it is: no quote_plus.
+    where = urlencode({"host": str(run.sockets), "port": port}, quote_via=quote, safe="")
+    return f"postgresql://postgres@/postgres?{where}"
 
 
 def _server(binaries: Binaries, cluster: Cluster, child: Child, port: int, run: RunDirectory) -> Server:
     # No encryption on loopback; drivers that insist on it by default need to be told.
-    tcp_dsn = f"postgresql://postgres:{quote(cluster.password)}@127.0.0.1:{port}/postgres?sslmode=disable"
+    tcp_dsn = f"postgresql://postgres:{quote(cluster.password, safe='')}@127.0.0.1:{port}/postgres?sslmode=disable"
 
     def ended() -> str | None:
         if child.returncode is None:

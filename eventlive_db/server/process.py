@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -11,9 +10,9 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
+from eventlive_db.server.account import Account
 from eventlive_db.server.errors import ServerError, ServerStartError
 from eventlive_db.server.rundir import RunDirectory
 
@@ -25,31 +24,6 @@ FAST_STOP_S = 20.0
 
 IMMEDIATE_STOP_S = 10.0
 """How long an immediate shutdown may take (Postgres kills its own children after 5 s) before SIGKILL."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The system user that Postgres programs run as when this process is root, which Postgres refuses."""
-
-    name: str
-    uid: int
-    gid: int
-
-
-def server_account() -> Account | None:
-    """The account to drop to, or None where this process is not root and simply stays who it is.
-
-    Raises:
-        ServerError: This process is root and the system has no user ``nobody``.
-    """
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        msg = "Postgres refuses to run as root, and there is no user 'nobody' instead; start as another user"
-        raise ServerError(msg) from None
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
 def child_environment(bindir: Path) -> dict[str, str]:

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from eventlive_db.server.account import Account
 from eventlive_db.server.errors import ServerError
 
 _log = logging.getLogger(__name__)
@@ -43,11 +44,29 @@ def _prefix() -> str:
     return f"eventlive-pg-{os.geteuid()}-"
 
 
-def base_directory() -> Path:
-    """Where run directories go: the temp dir, or ``/tmp`` where that path is too long for a socket."""
-    chosen = Path(tempfile.gettempdir())
+def base_directory(account: Account | None = None) -> Path:
+    """Where run directories go: the temp dir, or ``/tmp`` where that one will not do.
+
+    It will not do where its path is too long for a socket, has a comma, which libpq takes to divide hosts, or
+    leads through a directory that is closed to the account.
+
+    Args:
+        account: Who runs Postgres, where it is not this user.
+
+    Raises:
+        ServerError: Both are closed to the account.
+    """
+    chosen, instead = Path(tempfile.gettempdir()), Path("/tmp")  # noqa: S108
     longest = chosen / f"{_prefix()}12345678" / "s" / ".s.PGSQL.65535"
-    return chosen if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else Path("/tmp")  # noqa: S108
+    fits = len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT and "," not in str(chosen)
+    candidates = [chosen, instead] if fits else [instead]
+    for candidate in candidates:
+        if account is None or account.can_enter(candidate):
+            return candidate
+    assert account is not None  # noqa: S101  # without one the first candidate is taken
+    msg = f"{' and '.join(map(str, candidates))} cannot be entered by {account.name}, who runs Postgres for root; "
+    msg += "set TMPDIR to a directory that can be (chmod o+x on each directory of its path), or start as another user"
+    raise ServerError(msg)
 
 
 def _lock_now(descriptor: int) -> bool:
@@ -156,14 +175,13 @@ def _command_line(pid: int) -> str:
 
 
 @contextmanager
-def run_directory() -> Iterator[RunDirectory]:
-    """A new run directory, removed at the end with whatever still runs in it.
+def run_directory(base: Path | None = None) -> Iterator[RunDirectory]:
+    """A new run directory in ``base`` (default: ``base_directory()``), removed at the end with what runs in it.
 
     Raises:
         ServerError: The temp dir is not writable.
     """
-    base = base_directory()
-    path, descriptor = _make_locked(base)
+    path, descriptor = _make_locked(base or base_directory())
     try:
         yield RunDirectory(path)
     finally:

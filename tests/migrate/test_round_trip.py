@@ -126,9 +126,12 @@ def test_the_history_of_jobs_counts_as_data(empty_database: str) -> None:
         downgrade(Options(empty_database), "base")
 
 
-def test_changed_settings_do_not_stand_in_the_way(empty_database: str) -> None:
+def test_changed_settings_are_data_and_shipped_ones_are_not(empty_database: str) -> None:
     upgrade(Options(empty_database))
     run(empty_database, "select eventlive.set_setting('throttle_factor', '0.25')")
+    with pytest.raises(StatementError, match="hold data: settings"):
+        downgrade(Options(empty_database), "base")
+    run(empty_database, "update eventlive.settings set value = default_value")
     downgrade(Options(empty_database), "base")
     assert status(empty_database).current is None
 

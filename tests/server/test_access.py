@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
 import socket
 import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from eventlive_db.server import TEST_SETTINGS, Server, ServerStartError, binaries, open_server
+from eventlive_db.server import TEST_SETTINGS, Server, ServerError, ServerStartError, binaries, open_server
+from eventlive_db.server.account import Account, server_account
 
 Ask = Callable[[str, str], Any]
 
@@ -186,3 +189,78 @@ def test_a_kept_cluster_below_a_closed_directory_is_refused_with_advice(base: Pa
     closed.mkdir(mode=0o700)
     with pytest.raises(ServerStartError, match="chmod"), open_server(kind=kind, data=closed / "kept"):
         pass
+
+
+def temp_dir(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setenv("TMPDIR", str(path))
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'q"q', "+&%20", "ü ☃"])
+def test_a_temp_dir_with_any_name_leads_to_the_server(
+    base: Path, kind: str, ask: Ask, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    odd = base / name
+    odd.mkdir(mode=0o755)
+    temp_dir(monkeypatch, odd)
+    with open_server(kind=kind, settings=TEST_SETTINGS) as server:
+        sockets = Path(str(conninfo_to_dict(server.dsn())["host"]))
+        assert sockets.parent.parent == odd
+        assert ask(server.dsn(), "select 1") == 1
+        assert ask(server.create_database(name), "select current_database()") == name
+        words = shlex.split(server.psql_command(name))
+        assert ask(words[-1], "select current_database()") == name
+        assert server.environment(name)["PGDATABASE"] == name
+    assert list(odd.iterdir()) == []
+
+
+def test_a_temp_dir_that_no_connection_string_can_name_is_left_alone(
+    base: Path, kind: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = base / "a,b"
+    odd.mkdir(mode=0o755)
+    temp_dir(monkeypatch, odd)
+    with open_server(kind=kind, settings=TEST_SETTINGS) as server:
+        assert ask(server.dsn(), "select 1") == 1
+        assert list(odd.iterdir()) == []
+
+
+@only_root
+@pytest.mark.parametrize("below", ["", "open"])
+def test_root_with_a_closed_temp_dir_uses_tmp(
+    base: Path, kind: str, ask: Ask, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    closed = base / "closed"
+    chosen = closed / below
+    chosen.mkdir(mode=0o755, parents=True)
+    closed.chmod(0o700)
+    temp_dir(monkeypatch, chosen)
+    with open_server(kind=kind, settings=TEST_SETTINGS) as server:
+        assert server.log is not None
+        assert server.log.parent.parent == Path("/tmp")  # noqa: S108
+        assert ask(server.dsn(), "select 1") == 1
+    assert list(chosen.iterdir()) == []
+    assert not server.log.parent.exists()
+
+
+@only_root
+def test_the_account_is_tried_out_and_not_guessed_from_the_mode(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = server_account()
+    assert account is not None
+    closed = base / "closed"
+    closed.mkdir(mode=0o700)
+    assert not account.can_enter(closed)
+    closed.chmod(0o710)
+    assert not account.can_enter(closed)
+    os.chown(closed, 0, account.gid)
+    assert account.can_enter(closed)
+    os.chown(closed, account.uid, 0)
+    assert account.can_enter(closed)
+
+
+@only_root
+def test_root_for_whom_nothing_is_open_is_told_so(base: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Account, "can_enter", lambda *_: False)
+    with pytest.raises(ServerError, match="set TMPDIR") as caught, open_server(kind=kind):
+        pass
+    assert f"{base} and /tmp cannot be entered by nobody" in str(caught.value)
