@@ -1,4 +1,4 @@
--- Draft, written from sql/ by `python -m eventlive_db.migrate.freeze`; do not change it by hand.
+-- Released: never change this file. A change of the schema is a new migration.
 
 set local lock_timeout = '5s';
 set local search_path = pg_catalog, pg_temp;
