@@ -111,7 +111,7 @@ async def stranger(stage: Stage, venue: Venue, user_id: UUID) -> None:
         try:
             await stage.call(identity, "webinar_presence_ping", webinar_id=venue.webinar_id)
         except RpcError as error:
-            if error.token != "not_registered":  # noqa: S105 -- a token of the contract, not a secret
+            if error.token != "not_registered":
                 raise
         every_s = 5.0
 
@@ -128,7 +128,7 @@ async def two_tabs(stage: Stage, venue: Venue, *, takes_over: bool) -> str:
         try:
             await stage.call(identity, "webinar_enter", webinar_id=venue.webinar_id, session_id=second_id)
         except RpcError as error:
-            if error.token != "duplicate_session":  # noqa: S105 -- a token of the contract, not a secret
+            if error.token != "duplicate_session":
                 raise
             if takes_over:
                 second = await stage.call(
