@@ -10,7 +10,7 @@ KINDS ?= installed embedded
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-container matrix constraints clean
+.PHONY: help setup demo test lint coverage test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,13 @@ test: $(READY) ## pass the tests
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+# Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
+coverage: $(READY) ## which SQL statements of the functions the tests run
+	@rm -rf build/sql-coverage
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --sql-coverage build/sql-coverage tests/sql \
+	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
+	@$(BIN)/python -m eventlive_db.plans.coverage --log build/sql-coverage/*.log --source sql --fail-under 95
+
 test-container: $(READY) ## the SQL and migration tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container tests/sql tests/migrate tests/server/test_database.py
 
@@ -48,6 +55,9 @@ constraints: ## pin the newest versions of all that the tests use
 	@{ echo "# Versions that the tests were run with. make constraints renews them."; \
 	   .make/bin/python -m pip freeze --exclude-editable; } > constraints.txt
 	@rm -rf .make
+
+vendor: $(READY) ## copy what draws the plans in the HTML report from npm (needs npm)
+	@$(BIN)/python eventlive_db/plans/report/vendor/collect.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache

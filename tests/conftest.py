@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from eventlive_db.plans.coverage import COVERAGE_SETTINGS
 from eventlive_db.resources import sql_dir
 from eventlive_db.server import KINDS, TEST_SETTINGS, Server, open_server
 from tests.support.database import EventliveDatabase
@@ -19,20 +23,35 @@ settings.load_profile("eventlive")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--pg-kind``."""
+    """Add ``--pg-kind`` and ``--sql-coverage``."""
     parser.addoption(
         "--pg-kind",
         choices=KINDS,
         default=None,
         help="where the tests' Postgres comes from (default: EVENTLIVE_POSTGRES, else the first there is)",
     )
+    parser.addoption(
+        "--sql-coverage",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="have the tests' Postgres log each statement, and keep its logs in DIR (see make coverage)",
+    )
 
 
 @pytest.fixture(scope="session")
 def pg_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The Postgres of this test process; with pytest-xdist each worker has its own cluster."""
-    with open_server(kind=pytestconfig.getoption("--pg-kind"), settings=TEST_SETTINGS) as server:
+    logs: Path | None = pytestconfig.getoption("--sql-coverage")
+    configured = {**TEST_SETTINGS, **(COVERAGE_SETTINGS if logs else {})}
+    with open_server(kind=pytestconfig.getoption("--pg-kind"), settings=configured) as server:
+        if logs and server.log is None:
+            pytest.exit("--sql-coverage reads the server's log: take --pg-kind installed or embedded", returncode=2)
         yield server
+        if logs and server.log:
+            # Copied, for the log goes with the server.
+            logs.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(server.log, logs / f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.log")
 
 
 @pytest.fixture

@@ -203,15 +203,45 @@ def capture(connection: psycopg.Connection[Any]) -> Iterator[list[Statement]]:
 
 def _read(entry: dict[str, Any], frames: tuple[Frame, ...]) -> Statement:
     plan = entry["Plan"]
+    figures = _node_figures(plan)
+    for unread in _unread_writes(plan):
+        figures = _plus(figures, _node_figures(unread), 1)
+    buffers, temp_blocks, records, size, images = figures
     return Statement(
         query=entry.get("Query Text", ""),
         frames=frames,
         node=read_node(plan),
         plan=entry,
-        buffers=plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0),
-        temp_blocks=plan.get("Temp Read Blocks", 0) + plan.get("Temp Written Blocks", 0),
-        wal_records=plan.get("WAL Records", 0),
-        wal_bytes=plan.get("WAL Bytes", 0),
-        wal_fpi=plan.get("WAL FPI", 0),
+        buffers=buffers,
+        temp_blocks=temp_blocks,
+        wal_records=records,
+        wal_bytes=size,
+        wal_fpi=images,
         triggers={t["Trigger Name"]: int(t.get("Calls", 0)) for t in entry.get("Triggers", ())},
     )
+
+
+def _node_figures(plan: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    return (
+        plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0),
+        plan.get("Temp Read Blocks", 0) + plan.get("Temp Written Blocks", 0),
+        plan.get("WAL Records", 0),
+        plan.get("WAL Bytes", 0),
+        plan.get("WAL FPI", 0),
+    )
+
+
+def _unread_writes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Writes in WITH that nothing reads: they run after the top node has ended, and it does not count them."""
+    nodes = list(_walk(plan))
+    read = {f"CTE {node['CTE Name']}" for node in nodes if "CTE Name" in node}
+    for node in nodes:
+        name = node.get("Subplan Name", "")
+        if node["Node Type"] == "ModifyTable" and name.startswith("CTE ") and name not in read:
+            yield node
+
+
+def _walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _walk(child)

@@ -19,7 +19,7 @@ _FRAME = re.compile(
       PL/pgSQL\ function\ (?P<plpgsql>.+?)\ (?:line\ (?P<line>\d+)\ )?(?P<at>at\ .+|during\ .+|while\ .+)$
     | SQL\ function\ "(?P<sql>.+?)"(?:\ statement\ (?P<statement_number>\d+)|\ during\ .+)?$
     | SQL\ statement\ "(?P<statement>.*)
-    | PL/pgSQL\ (?:expression|assignment)\ "(?P<expression>.*)
+    | (?:PL/pgSQL|SQL)\ (?:expression|assignment)\ "(?P<expression>.*)
     | (?P<inline>inline_code_block)
     """,
     re.VERBOSE,

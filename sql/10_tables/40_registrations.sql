@@ -13,6 +13,7 @@ create table eventlive.registrations (
 );
 
 create index registrations_user_id_idx on eventlive.registrations (user_id, webinar_id);
+create index registrations_hosts_idx on eventlive.registrations (webinar_id, user_id) where role = 'host';
 
 comment on table eventlive.registrations is
     'Who is registered for a webinar, and as what. Written by register, enter and grant_role alone. There is no id column.';
@@ -26,6 +27,8 @@ comment on column eventlive.registrations.registered_at is 'When.';
 comment on column eventlive.registrations.ejected_at is 'When staff threw the user out; null while welcome.';
 comment on index eventlive.registrations_user_id_idx is
     'A user''s own registrations, and the webinars of which the caller is staff, found without reading the table.';
+comment on index eventlive.registrations_hosts_idx is
+    'The hosts of a webinar: whether somebody is the last one is known without reading all who are registered.';
 
 alter table eventlive.registrations enable row level security;
 create policy registrations_own on eventlive.registrations for select to authenticated

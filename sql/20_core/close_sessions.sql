@@ -1,5 +1,8 @@
 -- The one way a session ends. One that had expired before ends as expired, at the time it expired: when a job gets
 -- round to it makes no difference to what is recorded.
+--
+-- Planned anew for each call: a generic plan does not know that this webinar is a large one and would read all of its
+-- open sessions, where the ones that are named are found by their key.
 
 create function eventlive.close_sessions(
     _webinar_id uuid, _session_ids uuid[], _reason text, _at timestamptz, _replaced_by uuid default null
@@ -8,6 +11,7 @@ returns integer
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_closed integer;

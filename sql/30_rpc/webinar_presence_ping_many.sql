@@ -2,7 +2,7 @@
 --
 -- It waits for no row: one that is locked is being refreshed, created or removed by somebody else at this moment. So two
 -- gateways with users in common cannot deadlock, in whatever order their plans visit the rows. The planner settings
--- keep every size of batch on the primary key.
+-- keep every size of batch on the primary key; a generic plan would not know the size, nor that the webinar is large.
 
 create function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
 returns jsonb
@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -54,23 +55,27 @@ begin
           from due d
          where p.webinar_id = _webinar_id and p.user_id = d.user_id
         returning p.user_id
+    ), missing as materialized (
+        -- Whoever has a presence row is registered: only for the others are registrations read.
+        select a.user_id
+          from asked a
+         where not exists (
+                select
+                  from eventlive.webinar_live_presence p
+                 where p.webinar_id = _webinar_id and p.user_id = a.user_id
+               )
     ), registered as (
         select r.user_id
-          from asked a
-          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
+          from missing m
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
          where r.ejected_at is null
     ), absent as (
         -- Locked, or an ejection could slip in between and the row would stay; and exclusively, so that two batches never
         -- create the same row. Whoever is entering or being ejected at this moment is left to that call.
         select r.user_id
-          from asked a
-          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = a.user_id
+          from missing m
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
          where r.ejected_at is null
-           and not exists (
-                select
-                  from eventlive.webinar_live_presence p
-                 where p.webinar_id = _webinar_id and p.user_id = r.user_id
-               )
            for no key update of r skip locked
     ), created as (
         insert into eventlive.webinar_live_presence (
@@ -89,9 +94,9 @@ begin
         'refreshed', (select count(*) from refreshed) + (select count(*) from created),
         'not_registered', coalesce(
             (
-                select jsonb_agg(a.user_id order by a.user_id)
-                  from asked a
-                 where not exists (select from registered r where r.user_id = a.user_id)
+                select jsonb_agg(m.user_id order by m.user_id)
+                  from missing m
+                 where not exists (select from registered r where r.user_id = m.user_id)
             ),
             '[]'
         )

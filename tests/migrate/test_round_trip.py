@@ -174,7 +174,7 @@ def test_what_somebody_built_on_ours_is_not_dropped_along(empty_database: str) -
     run(dsn, "create view public.theirs as select slug from eventlive_api.webinars")
     before = whole_catalog(dsn)
     with pytest.raises(StatementError, match="Objects that are not part of eventlive-db depend") as caught:
-        downgrade(Options(dsn), "-1")
+        downgrade(Options(dsn), "0004")
     assert caught.value.sqlstate == "2BP01"
     assert whole_catalog(dsn) == before
 

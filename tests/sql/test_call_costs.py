@@ -160,4 +160,4 @@ def node_types(cost: Cost) -> set[str]:
             found += walk(child)
         return found
 
-    return {kind for statement in cost.statements for kind in walk(statement.plan)}
+    return {kind for statement in cost.statements for kind in walk(statement.plan["Plan"])}

@@ -1,0 +1,243 @@
+"""Make a call and measure it: what ran, what it locked, what it burned.
+
+Every measured call is rolled back, so that the next one finds what this one found. Source of the counters: PostgreSQL
+manual, "The Cumulative Statistics System", pg_locks, and "System Information Functions" (snapshots).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from eventlive_db.plans.budget import stronger
+from eventlive_db.plans.capture import QUIET, RECORDING, Recording, enable, recorded
+from eventlive_db.plans.case import Case
+from eventlive_db.plans.errors import CallFailedError
+from eventlive_db.plans.model import MODES, PlanMode, Run, Updates
+
+MEASURED = 3
+"""Calls that are measured in each plan mode; two of them have to agree."""
+
+_LOCKS: LiteralString = """
+    select case l.locktype when 'advisory' then 'advisory' else n.nspname || '.' || c.relname end, l.mode
+      from pg_catalog.pg_locks l
+      left join pg_catalog.pg_class c on c.oid = l.relation
+      left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where l.pid = pg_catalog.pg_backend_pid()
+       and l.granted
+       and (l.locktype = 'advisory'
+            or (l.locktype = 'relation' and c.relkind in ('r', 'p', 'm', 'f')
+                and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+                and n.nspname not like 'pg\\_temp\\_%'))
+"""
+
+_SEQUENCES: LiteralString = """
+    select n.nspname || '.' || c.relname,
+           coalesce((pg_catalog.pg_sequence_last_value(s.seqrelid) - s.seqstart) / s.seqincrement + 1, 0)
+      from pg_catalog.pg_sequence s
+      join pg_catalog.pg_class c on c.oid = s.seqrelid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+"""
+
+_FUNCTIONS: LiteralString = """
+    select schemaname || '.' || funcname, sum(calls)::bigint
+      from pg_catalog.pg_stat_xact_user_functions
+     group by 1
+"""
+
+_XMAX: LiteralString = "select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
+
+_ASSIGNED: LiteralString = "select pg_catalog.pg_current_xact_id_if_assigned() is not null"
+
+_UPDATES: LiteralString = """
+    select schemaname || '.' || relname, n_tup_upd, n_tup_hot_upd from pg_catalog.pg_stat_user_tables
+     where n_tup_upd > 0
+"""
+
+
+@contextmanager
+def measuring(dsn: str, mode: PlanMode) -> Iterator[tuple[psycopg.Connection[Any], Recording]]:
+    """A connection of its own that records, with plans that do not depend on the machine.
+
+    Args:
+        dsn: Connection string of a superuser, or of a role that may load auto_explain.
+        mode: ``generic`` plans know no parameter's value, ``custom`` ones are made for it.
+
+    Raises:
+        CaptureUnavailableError: auto_explain cannot be loaded.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.prepare_threshold = None
+        enable(connection)
+        for name, value in {
+            "plan_cache_mode": f"force_{mode}_plan",
+            "jit": "off",
+            "max_parallel_workers_per_gather": "0",
+        }.items():
+            connection.execute(sql.SQL("set {} = {}").format(sql.SQL(name), sql.Literal(value)))
+        with recorded(connection) as recording:
+            yield connection, recording
+
+
+def prepare(connection: psycopg.Connection[Any], case: Case) -> None:
+    """Run what comes before a call.
+
+    Raises:
+        CallFailedError: It failed.
+    """
+    if not case.before:
+        return
+    try:
+        connection.execute(case.before.encode())
+    except psycopg.Error as error:
+        msg = f"case {case.name!r}: what comes before the call failed: {str(error).strip()}"
+        raise CallFailedError(msg) from error
+
+
+def execute(connection: psycopg.Connection[Any], recording: Recording, case: Case) -> Run:
+    """Make the call once, measure it and roll it back.
+
+    Args:
+        connection: From :func:`measuring`. Inside a transaction, a savepoint takes the place of a transaction, and
+            transaction ids are not counted.
+        recording: From :func:`measuring`.
+        case: The call.
+
+    Raises:
+        CallFailedError: It failed.
+    """
+    alone = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    xmax = _value(connection, _XMAX)
+    with connection.transaction(force_rollback=True):
+        locks_before = connection.execute(_LOCKS).fetchall()
+        sequences = _counts(connection, _SEQUENCES)
+        functions = _counts(connection, _FUNCTIONS)
+        for name, value in case.identity().items():
+            connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+        recording.clear()
+        _call(connection, case)
+        statements = tuple(recording.statements)
+        begun, aborted = tuple(recording.subtransactions), tuple(recording.aborted)
+        connection.execute("set local role none")
+        locks = _strongest(set(connection.execute(_LOCKS)) - set(locks_before))
+        sequences_taken = _difference(sequences, _counts(connection, _SEQUENCES))
+        called = _difference(functions, _counts(connection, _FUNCTIONS))
+        assigned = _value(connection, _ASSIGNED)
+    return Run(
+        statements=statements,
+        locks=locks,
+        # The server's counter also moves by what others do; a transaction without an id of its own moved nothing.
+        xids=None if not alone else _value(connection, _XMAX) - xmax if assigned else 0,
+        sequences=sequences_taken,
+        subtransactions=begun,
+        aborted=aborted,
+        function_calls=called,
+    )
+
+
+def _call(connection: psycopg.Connection[Any], case: Case) -> None:
+    try:
+        connection.execute(f"set local client_min_messages = {RECORDING}".encode())
+        if case.parameters:
+            connection.execute(case.call.encode(), case.parameters)
+        else:
+            connection.execute(case.call.encode())
+        # What would run at commit belongs to the call.
+        connection.execute("set constraints all immediate")
+        connection.execute(f"set local client_min_messages = {QUIET}".encode())
+    except psycopg.Error as error:
+        msg = f"case {case.name!r}: the call failed: {str(error).strip()}"
+        raise CallFailedError(msg) from error
+
+
+def measure_run(dsn: str, case: Case, mode: PlanMode) -> tuple[Run, ...]:
+    """Warm up on a new connection, then measure.
+
+    Args:
+        dsn: As for :func:`measuring`.
+        case: The call.
+        mode: The plan mode.
+
+    Returns:
+        :data:`MEASURED` runs.
+    """
+    with measuring(dsn, mode) as (connection, recording):
+        return repeat(connection, recording, case)
+
+
+def repeat(connection: psycopg.Connection[Any], recording: Recording, case: Case) -> tuple[Run, ...]:
+    """The warm-ups, which are thrown away, then :data:`MEASURED` runs on an open connection."""
+    runs = []
+    for _ in range(case.warmups + MEASURED):
+        prepare(connection, case)
+        runs.append(execute(connection, recording, case))
+    return tuple(runs[case.warmups :])
+
+
+def measure_both(dsn: str, case: Case) -> dict[PlanMode, tuple[Run, ...]]:
+    """Measure in both plan modes."""
+    return {mode: measure_run(dsn, case, mode) for mode in MODES}
+
+
+def measure_updates(dsn: str, case: Case) -> dict[str, Updates]:
+    """Make the call repeatedly, each time committed, and count updates and heap-only ones by table.
+
+    What comes before a call updates tables too, and is not counted.
+
+    Args:
+        dsn: Of a database in which the calls may stay.
+        case: The call; ``case.repeat`` says how often.
+
+    Returns:
+        Updates for each table (``schema.table``) that the call updated.
+    """
+    total: Counter[str] = Counter()
+    hot: Counter[str] = Counter()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for _ in range(case.repeat):
+            prepare(connection, case)
+            before = _updates(connection)
+            with connection.transaction():
+                for name, value in case.identity().items():
+                    connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+                try:
+                    connection.execute(case.call.encode(), case.parameters or None)
+                except psycopg.Error as error:
+                    msg = f"case {case.name!r}: the call failed when repeated: {str(error).strip()}"
+                    raise CallFailedError(msg) from error
+            for table, (updates, heap_only) in _updates(connection).items():
+                total[table] += updates - before.get(table, (0, 0))[0]
+                hot[table] += heap_only - before.get(table, (0, 0))[1]
+    return {table: Updates(count, hot[table]) for table, count in sorted(total.items()) if count}
+
+
+def _updates(connection: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+    connection.execute("select pg_catalog.pg_stat_force_next_flush()")
+    return {table: (updates, hot) for table, updates, hot in connection.execute(_UPDATES)}
+
+
+def _value(connection: psycopg.Connection[Any], query: LiteralString) -> Any:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _counts(connection: psycopg.Connection[Any], query: LiteralString) -> dict[str, int]:
+    return {name: int(count) for name, count in connection.execute(query)}
+
+
+def _difference(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    return {name: n - before.get(name, 0) for name, n in sorted(after.items()) if n != before.get(name, 0)}
+
+
+def _strongest(locks: set[tuple[str, str]]) -> dict[str, str]:
+    held: dict[str, str] = {}
+    for name, lock in sorted(locks):
+        mode = lock.removesuffix("Lock")
+        if name not in held or stronger(mode, held[name]):
+            held[name] = mode
+    return held

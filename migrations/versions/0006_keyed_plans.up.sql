@@ -1,0 +1,123 @@
+-- Released: never change this file. A change of the schema is a new migration.
+
+set local lock_timeout = '5s';
+set local search_path = pg_catalog, pg_temp;
+
+set local role eventlive_owner;
+
+-- Reads the table once. Registering waits meanwhile; entering again, pings and heartbeats do not.
+create index registrations_hosts_idx on eventlive.registrations (webinar_id, user_id) where role = 'host';
+comment on index eventlive.registrations_hosts_idx is
+    'The hosts of a webinar: whether somebody is the last one is known without reading all who are registered.';
+
+-- A generic plan reads all open sessions of the webinar; a custom one finds those that are named by their key.
+alter function eventlive.close_sessions(uuid, uuid[], text, timestamptz, uuid) set plan_cache_mode = force_custom_plan;
+
+create or replace function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_alone boolean := pg_current_xact_id_if_assigned() is null;
+    v_read_committed boolean := eventlive.require_read_committed();
+    v_live eventlive.webinar_live;
+    v_reply jsonb;
+begin
+    if _webinar_id is null or _user_ids is null
+        or (case when array_ndims(_user_ids) > 1 then true else array_position(_user_ids, null) is not null end)
+    then
+        perform eventlive.raise_error('invalid_argument',
+            '{"argument": "_webinar_id or _user_ids", "must_be": "a uuid; an array of uuids without null"}');
+    end if;
+    -- Before the look: one that waited here while the webinar ended must see that it has.
+    perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
+    select l.* into v_live from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+    if not found then
+        perform eventlive.raise_error('webinar_not_found');
+    elsif v_live.closed_at is not null then
+        perform eventlive.raise_error('webinar_ended');
+    elsif cardinality(_user_ids) > (v_live.settings ->> 'ping_batch_max')::numeric::integer then
+        perform eventlive.raise_error('invalid_argument', jsonb_build_object(
+            'argument', '_user_ids', 'must_be', format('at most %s ids', v_live.settings ->> 'ping_batch_max')));
+    end if;
+
+    with asked as materialized (
+        select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
+    ), due as (
+        select p.user_id
+          from asked a
+          join eventlive.webinar_live_presence p on p.webinar_id = _webinar_id and p.user_id = a.user_id
+         where p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+           for no key update of p skip locked
+    ), refreshed as (
+        update eventlive.webinar_live_presence p
+           set last_seen_at = v_now,
+               expires_at = greatest(p.expires_at, v_now + p.ttl_s * interval '1 second')
+          from due d
+         where p.webinar_id = _webinar_id and p.user_id = d.user_id
+        returning p.user_id
+    ), missing as materialized (
+        -- Whoever has a presence row is registered: only for the others are registrations read.
+        select a.user_id
+          from asked a
+         where not exists (
+                select
+                  from eventlive.webinar_live_presence p
+                 where p.webinar_id = _webinar_id and p.user_id = a.user_id
+               )
+    ), registered as (
+        select r.user_id
+          from missing m
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
+         where r.ejected_at is null
+    ), absent as (
+        -- Locked, or an ejection could slip in between and the row would stay; and exclusively, so that two batches never
+        -- create the same row. Whoever is entering or being ejected at this moment is left to that call.
+        select r.user_id
+          from missing m
+          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
+         where r.ejected_at is null
+           for no key update of r skip locked
+    ), created as (
+        insert into eventlive.webinar_live_presence (
+            webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
+        )
+        select _webinar_id, a.user_id, v_now, v_now,
+               v_now + v_live.expiry_factor * v_live.presence_ping_interval_s * interval '1 second',
+               v_live.throttle_factor * v_live.presence_ping_interval_s,
+               v_live.expiry_factor * v_live.presence_ping_interval_s
+          from absent a
+         order by a.user_id
+            on conflict (webinar_id, user_id) do nothing
+        returning user_id
+    )
+    select jsonb_build_object(
+        'refreshed', (select count(*) from refreshed) + (select count(*) from created),
+        'not_registered', coalesce(
+            (
+                select jsonb_agg(m.user_id order by m.user_id)
+                  from missing m
+                 where not exists (select from registered r where r.user_id = m.user_id)
+            ),
+            '[]'
+        )
+    ) into v_reply;
+
+    if v_alone then
+        v_alone := eventlive.relax_durability();
+    end if;
+    return v_reply;
+end
+$$;
+
+reset role;
+
+notify pgrst, 'reload schema';
