@@ -91,7 +91,7 @@ class Judge:
                 notes.append(f"accepted: {tie.sentence()}")
             else:
                 violations.append(tie.violation(case.name))
-        report = CaseReport(case.name, case.call, measurements, tuple(_once(violations)), notes=tuple(notes))
+        report = CaseReport(case.name, case.call, measurements, tuple(_once(violations)), notes=tuple(dict.fromkeys(notes)))
         if case.snapshot and self.store is not None:
             report = self._compare(report, case)
         return replace(report, violations=tuple(self._located(v) for v in report.violations))

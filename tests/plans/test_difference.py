@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 import psycopg
@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlive_db.plans.difference import Change, Kind, differences
+from eventlive_db.plans.difference import Change, Kind, differences, plan_changes
+from eventlive_db.plans.nodes import Node
 from eventlive_db.plans.snapshot import Snapshot, render
 from eventlive_db.server import Server
 from tests.plans import plans_bench
 from tests.plans.plans_bench import Bench
-from tests.plans.plans_made_up import SNAPSHOTS, STATEMENTS
+from tests.plans.plans_made_up import PLANS, SNAPSHOTS, STATEMENTS
 
 ORDERS = "select o.total into r from shop.orders o where o.customer_id = _id;"
 CUSTOMERS = "select c.city into r from shop.customers c where c.id = _id;"
@@ -183,8 +184,8 @@ def test_another_type_of_join_is_told(bench: Bench) -> None:
             ("shop.customers (c), shop.orders (o)", "shop.orders (o), shop.customers (c)"),
         ),
         (
-            "from shop.orders o join shop.customers c on c.id = customer_id join shop.customers d on d.id = total {one}",
-            "from shop.orders o join shop.customers d on d.id = total join shop.customers c on c.id = customer_id {one}",
+            "from shop.orders o join shop.customers c on c.id = customer_id join shop.customers d on d.id = total{one}",
+            "from shop.orders o join shop.customers d on d.id = total join shop.customers c on c.id = customer_id{one}",
             (
                 "shop.orders (o), shop.customers (d), shop.customers (c)",
                 "shop.orders (o), shop.customers (c), shop.customers (d)",
@@ -194,9 +195,9 @@ def test_another_type_of_join_is_told(bench: Bench) -> None:
 )
 def test_another_order_of_joining_is_told(bench: Bench, old: str, new: str, orders: tuple[str, str]) -> None:
     bench.do("set local join_collapse_limit = 1; set local enable_hashjoin = off; set local enable_mergejoin = off")
-    bench.define(f"perform o.total, c.city {old.format(one='where o.id = _id')};")
+    bench.define(f"perform o.total, c.city {old.format(one=' where o.id = _id')};")
     before = bench.take()
-    bench.define(f"perform o.total, c.city {new.format(one='where o.id = _id')};")
+    bench.define(f"perform o.total, c.city {new.format(one=' where o.id = _id')};")
     assert edited(told(before, bench.take())) == {
         "join_order_changed": f"shop.f: the tables are joined in the order {orders[0]}, before {orders[1]}"
     }
@@ -445,3 +446,17 @@ def test_no_difference_of_one_statement_is_missed(one: Any, other: Any, place: i
     changed = replace(one, generic=generic, custom=custom, text=text)
     before, after = Snapshot((one,)), Snapshot((changed,))
     assert bool(differences(before, after)) == (render(before) != render(after))
+
+
+@given(PLANS, PLANS, st.sampled_from([field.name for field in fields(Node)]))
+def test_no_difference_of_one_attribute_of_a_plan_is_missed(plan: Node, other: Node, attribute: str) -> None:
+    changed = replace(plan, **{attribute: getattr(other, attribute)})
+    deep, deep_changed = (Node("Limit", children=(inner,)) for inner in (plan, changed))
+    assert bool(plan_changes(plan, changed)) == (plan != changed)
+    assert bool(plan_changes(deep, deep_changed)) == (plan != changed)
+
+
+@given(st.lists(STATEMENTS, min_size=2, max_size=3).flatmap(lambda s: st.tuples(st.just(s), st.permutations(s))))
+def test_no_other_order_of_statements_is_missed(orders: tuple[list[Any], list[Any]]) -> None:
+    before, after = (Snapshot(tuple(statements)) for statements in orders)
+    assert bool(differences(before, after)) == (before != after)

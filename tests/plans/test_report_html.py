@@ -39,18 +39,23 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.contents: list[str] = []
+        self.open = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         self.contents.append("")
+        self.open = True
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self.open = False
 
     def handle_data(self, data: str) -> None:
-        if self.contents:
+        if self.open:
             self.contents[-1] += data
 
     def of(self, tag: str, **attributes: str | None) -> list[str]:
-        """What directly follows each start of such an element."""
+        """The text at the beginning of each such element, up to the next tag."""
         found = zip(self.elements, self.contents, strict=True)
         return [c for (t, a), c in found if t == tag and all(a.get(k) == v for k, v in attributes.items())]
 

@@ -8,7 +8,8 @@ import pytest
 
 from eventlive_db.plans.frames import Place
 from eventlive_db.plans.model import Report, Violation
-from eventlive_db.plans.report import github_annotations, junit_xml
+from eventlive_db.plans.report import annotations as annotated
+from eventlive_db.plans.report import junit_xml
 from eventlive_db.server import Server
 from tests.plans.report_sample import HOSTILE, made_up, of_figures, real_report
 
@@ -73,23 +74,23 @@ def test_junit_is_xml_whatever_the_texts_are(text: str) -> None:
 
 
 def test_annotations_stand_at_the_line_of_the_file(report: Report) -> None:
-    first, second = github_annotations(report)
+    first, second = annotated(report)
     assert first.startswith(
         "::error file=sql/touch_all.sql,line=12,title=budget.seq_scans%3A touch_all::budget.seq_scans: sample.item is"
     )
     assert "%0A  likely: an index on sample.item (note) is missing" in first
     assert second == "::error title=budget.statements%3A touch_all::budget.statements: 81 statements; 5 are allowed"
-    assert list(github_annotations(made_up())) == []
+    assert list(annotated(made_up())) == []
 
 
 def test_annotations_are_escaped() -> None:
     violation = Violation(
         "t", "a:b,c%d\r\ne", "100%,\r\nnext: ::error::x", place=Place("f", 1), file="a,b:c.sql", file_line=2
     )
-    [line] = github_annotations(made_up(violations=(violation,)))
+    [line] = annotated(made_up(violations=(violation,)))
     assert line == (
         "::error file=a%2Cb%3Ac.sql,line=2,title=t%3A a%3Ab%2Cc%25d%0Ae"
         "::t: 100%25,%0Anext: ::error::x%0A  in f line 1 (a,b:c.sql:2)"
     )
-    [hostile] = github_annotations(made_up(violations=(Violation(HOSTILE, HOSTILE, HOSTILE),)))
+    [hostile] = annotated(made_up(violations=(Violation(HOSTILE, HOSTILE, HOSTILE),)))
     assert hostile.isprintable()

@@ -102,7 +102,7 @@ shop.f
         ("_e text", "lower(c.email) = lower(_e) and c.city <> 'it''s (x) AND y'", "'a''b'"),
         ("_e varchar(9)", "c.email = _e || '-x'", "'abc'"),
         ("_n int", "c.id = coalesce(_n, 5) and c.city like 'a\\_b%'", "3"),
-        ("_n int", "c.id >= _n - 1 and c.city > 'city 1' and c.id <> _n * 5 % 3", "12"),
+        ("_n int", "c.city = (_n * 5 % 3)::text and c.token is null and c.email = 'x'", "12"),
     ],
 )
 def test_a_custom_plan_that_differs_in_its_values_alone_is_not_shown(
@@ -118,10 +118,10 @@ def test_a_custom_plan_that_differs_in_its_values_alone_is_not_shown(
 
 
 def test_a_boolean_value_that_makes_another_condition_is_shown_rather_than_passed_over(bench: Bench) -> None:
-    bench.define("perform from shop.customers c where (c.id > 5) = _b;", arguments="_b boolean")
+    bench.define("perform from shop.customers c where (c.city > 'x') = _b;", arguments="_b boolean")
     text = render(bench.take("select shop.f(false)"))
-    assert "Filter: ((c.id > 5) = $1)" in text
-    assert "custom plan:\n  -> Seq Scan on shop.customers as c\n     Filter: (c.id <= ?)" in text
+    assert "Filter: ((c.city > 'x'::text) = $1)" in text
+    assert "custom plan:\n  -> Seq Scan on shop.customers as c\n     Filter: (c.city <= ?)" in text
 
 
 def test_the_values_of_the_call_itself_are_left_out(bench: Bench) -> None:

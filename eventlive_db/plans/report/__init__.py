@@ -1,8 +1,6 @@
 """What a judged suite is told as: terminal table, JSON, JUnit, CI annotations, an HTML page. Pure functions to text."""
 
-from __future__ import annotations
-
-from eventlive_db.plans.report.annotations import github_annotations
+from eventlive_db.plans.report.annotations import annotations
 from eventlive_db.plans.report.as_json import FORMAT_VERSION, run_to_dict, to_dict
 from eventlive_db.plans.report.html import html_page
 from eventlive_db.plans.report.junit import junit_xml
@@ -10,7 +8,7 @@ from eventlive_db.plans.report.terminal import nested, table
 
 __all__ = [
     "FORMAT_VERSION",
-    "github_annotations",
+    "annotations",
     "html_page",
     "junit_xml",
     "nested",

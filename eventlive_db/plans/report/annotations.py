@@ -1,6 +1,8 @@
-"""Violations as GitHub workflow commands, which show them at their line of a pull request."""
+"""Violations as GitHub workflow commands, which show them at their line of a pull request.
 
-from __future__ import annotations
+Neither this module nor the package has ``from __future__ import annotations``, which takes the function's name; where
+there is one, import it ``as annotated``.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +10,7 @@ from eventlive_db.plans.model import Report, Violation
 from eventlive_db.plans.report.text import printable
 
 
-def github_annotations(report: Report) -> Iterator[str]:
+def annotations(report: Report) -> Iterator[str]:
     """An ``::error`` for each violation, one line each.
 
     Escaped as ``actions/toolkit`` does (``packages/core/src/command.ts``); see GitHub's documentation, "Workflow

@@ -34,7 +34,7 @@ def table(report: Report, *, width: int) -> str:
         parts.append(_problems("the suite", report.violations, width))
     parts.append(_section("changed against the snapshot", ((c.name, c.changes) for c in report.cases), width))
     parts.append(_section("notes", ((c.name, c.notes) for c in report.cases), width))
-    parts.append([_verdict(report)])
+    parts.append(wrapped(_verdict(report), width))
     texts = ["\n".join(part) for part in parts]
     return "\n\n".join(text for text in texts if text) + "\n"
 
