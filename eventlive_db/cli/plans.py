@@ -20,7 +20,7 @@ from eventlive_db.plans.check import Options, check, unused_snapshots
 from eventlive_db.plans.errors import PlansError
 from eventlive_db.plans.explain import explain as explain_call
 from eventlive_db.plans.model import CaseReport, PlanMode, Report
-from eventlive_db.plans.report.annotations import annotations
+from eventlive_db.plans.report.annotations import annotations as annotated
 from eventlive_db.plans.report.as_json import run_to_dict, to_dict
 from eventlive_db.plans.report.html import html_page
 from eventlive_db.plans.report.junit import junit_xml
@@ -178,7 +178,7 @@ def _write(report: Report, suite: Suite, junit: Path | None, html: Path | None, 
     if html:
         html.write_text(html_page(report, title=f"Plans of {suite.name}"), encoding="utf-8")
     if annotate:
-        for line in annotations(report):
+        for line in annotated(report):
             typer.echo(line, err=as_json)
     typer.echo(json.dumps(to_dict(report)) if as_json else table(report, width=_width()))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from eventlive_db.plans.snapshot import parse, render, take
 from eventlive_db.plans.sources import Sources, read_sources
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
-from eventlive_db.plans.ties import MARGIN, find_ties
+from eventlive_db.plans.ties import MARGIN, Tie, find_ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,46 +74,30 @@ class Judge:
             updates = self._updates(case)
         except CallFailedError as error:
             return CaseReport(case.name, case.call, violations=(Violation("call.failed", case.name, str(error)),))
-        measurements = tuple(m for m, _ in measured)
+        measurements = tuple(m.measurement for m in measured)
         measurements = (replace(measurements[0], updates=updates), *measurements[1:])
-        violations = [v for _, found in measured for v in found]
+        violations = [v for m in measured for v in m.violations]
         violations += self._environment(case, measurements[-1], stages[-1])
         violations += judge(case.name, measurements, case.budget)
         violations += _idle(case, updates)
-        notes = [
-            f"at {m.rows:,} rows only the planner was told of: {', '.join(m.raised)}" for m in measurements if m.raised
-        ]
-        with self._database(stages[0], case) as dsn:
-            ties = find_ties(dsn, case, measurements[0].runs["generic"], self.options.margin)
-        for tie in ties:
-            if tie.accepted(case.budget.ties):
-                notes.append(f"accepted: {tie.sentence()}")
-            else:
-                violations.append(tie.violation(case.name))
-        report = CaseReport(case.name, case.call, measurements, tuple(_once(violations)), notes=tuple(dict.fromkeys(notes)))
+        violations += [tie.violation(case.name) for tie in measured[0].ties if not tie.accepted(case.budget.ties)]
+        report = CaseReport(case.name, case.call, measurements, tuple(_once(violations)), notes=_notes(case, measured))
         if case.snapshot and self.store is not None:
             report = self._compare(report, case)
         return replace(report, violations=tuple(self._located(v) for v in report.violations))
 
-    def _measure(self, stage: Stage, case: Case) -> tuple[Measurement, list[Violation]]:
-        with self._database(stage, case) as dsn:
+    def _measure(self, stage: Stage, case: Case) -> _Measured:
+        # In a copy of its own: calls are rolled back, but their dead rows stay, and what comes before them does too.
+        with self.arena.copy(stage) as dsn:
             runs = measure_both(dsn, case)
+            steady = {mode: steady_run(repeated) for mode, repeated in runs.items()}
+            ties = find_ties(dsn, case, steady["generic"], self.options.margin) if stage is self.arena.stages[0] else ()
         violations = [
             replace(v, rows=stage.rows)
             for mode, repeated in runs.items()
             for v in run_violations(case.name, mode, repeated)
         ]
-        steady = {mode: steady_run(repeated) for mode, repeated in runs.items()}
-        return Measurement(steady, stage.rows, stage.raised), violations
-
-    @contextmanager
-    def _database(self, stage: Stage, case: Case) -> Iterator[str]:
-        """Where a case is measured: calls are rolled back, but what comes before them stays, so that has a copy."""
-        if case.before:
-            with self.arena.copy(stage) as dsn:
-                yield dsn
-        else:
-            yield stage.dsn
+        return _Measured(Measurement(steady, stage.rows, stage.raised), tuple(violations), ties)
 
     def _updates(self, case: Case) -> dict[str, Updates]:
         if case.budget.hot is None:
@@ -225,6 +208,25 @@ def check_tables(connection: psycopg.Connection[tuple[object, ...]], case: str, 
         if not any(matches(table, [pattern]) for table in tables):
             msg = f"case {case!r}: budget {key} names {pattern!r}, and there is no such table"
             raise SuiteError(msg, "Write it as table or schema.table", token="unknown_table")
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What one size gave."""
+
+    measurement: Measurement
+    violations: tuple[Violation, ...]
+    ties: tuple[Tie, ...]
+
+
+def _notes(case: Case, measured: Iterable[_Measured]) -> tuple[str, ...]:
+    raised = [
+        f"at {m.measurement.rows:,} rows only the planner was told of: {', '.join(m.measurement.raised)}"
+        for m in measured
+        if m.measurement.raised
+    ]
+    ties = [f"accepted: {tie.sentence()}" for m in measured for tie in m.ties if tie.accepted(case.budget.ties)]
+    return tuple(dict.fromkeys([*raised, *ties]))
 
 
 def _idle(case: Case, updates: dict[str, Updates]) -> Iterator[Violation]:

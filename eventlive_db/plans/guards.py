@@ -121,5 +121,5 @@ def steady_run(runs: tuple[Run, ...]) -> Run:
 
 
 def slack(run: Run) -> int:
-    """Blocks by which a run may be dearer than the cheapest one, for such tidying."""
-    return max(3, run.buffers // 5)
+    """Blocks by which a run may be dearer than the cheapest one, for such tidying or a table that becomes longer."""
+    return max(10, run.buffers // 4)

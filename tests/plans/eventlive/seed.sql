@@ -41,7 +41,7 @@ insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id
 select plans.webinar_id(1 + i % 20),
        timestamptz '2026-01-01 12:00+00' + i * interval '1 second', 'entered',
        plans.user_id(i)
-  from generate_series(1, 5000) i;
+  from generate_series(1, 20000) i;
 
 -- Everybody has been somewhere else before: a look-up by user alone finds more than the session that is open.
 insert into eventlive.webinar_user_sessions (
