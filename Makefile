@@ -6,11 +6,14 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 KINDS ?= installed embedded
+# One of them, or container; else the first there is.
+KIND ?=
 # One worker a core, four at most: each has a Postgres of its own.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint coverage test-container matrix constraints vendor clean
+.PHONY: help setup demo test lint plans plans-update plans-repeat mutate coverage test-container matrix \
+  constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,19 +37,37 @@ test: $(READY) ## pass the tests
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+SUITE := tests/plans/eventlive/plans.toml
+
+plans: $(READY) ## what each call costs at 1,000 to 1,000,000 rows, all of them filled; a page with every plan
+	@mkdir -p build
+	@$(BIN)/eventlive-db plans check $(SUITE) --real 1000000 --html build/plans.html $(if $(KIND),--kind $(KIND))
+	@echo "Every plan: build/plans.html"
+
+plans-update: $(READY) ## write the snapshots of the plans for each Postgres at hand (KINDS="installed embedded")
+	@for kind in $(KINDS); do $(BIN)/eventlive-db plans update $(SUITE) --kind $$kind || exit 1; done
+
+plans-repeat: $(READY) ## judge the plans 200 times, in databases built anew each time
+	@$(BIN)/eventlive-db plans check $(SUITE) --repeat 200 --complete $(if $(KIND),--kind $(KIND))
+
+mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
+	@$(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
+
 # Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
-coverage: $(READY) ## which SQL statements of the functions the tests run
+coverage: $(READY) ## the SQL, migration and plan tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --sql-coverage build/sql-coverage tests/sql \
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
+	  tests/sql tests/migrate tests/plans \
 	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
-	@$(BIN)/python -m eventlive_db.plans.coverage --log build/sql-coverage/*.log --source sql --fail-under 95
+	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
-test-container: $(READY) ## the SQL and migration tests on a Postgres in a container (needs a container engine)
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container tests/sql tests/migrate tests/server/test_database.py
+test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container \
+	  tests/sql tests/migrate tests/plans tests/server/test_database.py
 
-matrix: $(READY) ## the SQL and migration tests on each Postgres at hand (KINDS="installed embedded")
-	@for kind in $(KINDS); do \
-	  echo "== $$kind"; $(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind $$kind tests/sql tests/migrate || exit 1; \
+matrix: $(READY) ## the SQL, migration and plan tests on each Postgres at hand (KINDS="installed embedded")
+	@for kind in $(KINDS); do echo "== $$kind"; \
+	  $(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind $$kind tests/sql tests/migrate tests/plans || exit 1; \
 	done
 
 constraints: ## pin the newest versions of all that the tests use

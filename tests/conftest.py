@@ -39,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Judge the plans on the same kind of Postgres."""
+    if config.option.plan_kind is None:
+        config.option.plan_kind = config.getoption("--pg-kind")
+
+
 @pytest.fixture(scope="session")
 def pg_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The Postgres of this test process; with pytest-xdist each worker has its own cluster."""

@@ -76,7 +76,8 @@ CaseOption = Annotated[
     list[str] | None, typer.Option("--case", help="Only cases whose name holds this; may be repeated.")
 ]
 RealOption = Annotated[
-    int | None, typer.Option(min=1, help="Fill the tables up to this size, instead of the suite's [scale] real.")
+    int | None,
+    typer.Option(min=1, help="Fill the tables up to this size, not to [scale] real; snapshots are left out."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -145,7 +146,8 @@ def check_command(
     with _failures():
         loaded = _suite(suite)
         cases = loaded.select(case or ())
-        options = Options(snapshots=snapshots, complete=complete)
+        # Kept are the plans of the suite's own sizes.
+        options = Options(snapshots=snapshots and real is None, complete=complete)
         broken = 0
         for round_number in range(1, repeat + 1):
             with _session(dsn, kind, options, real) as session:

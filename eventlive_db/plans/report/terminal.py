@@ -87,13 +87,15 @@ def _measured_at(violation: Violation) -> str:
 
 
 def _section(heading: str, by_case: Iterable[tuple[str, tuple[str, ...]]], width: int) -> Iterator[str]:
-    written = False
+    names: dict[str, list[str]] = {}
     for name, sentences in by_case:
         for sentence in sentences:
-            if not written:
-                yield heading
-                written = True
-            yield from wrapped(f"{name}: {sentence}", width, "  ", "    ")
+            names.setdefault(sentence, []).append(name)
+    if names:
+        yield heading
+    for sentence, said_by in names.items():
+        whose = said_by[0] if len(said_by) == 1 else f"{len(said_by)} cases"
+        yield from wrapped(f"{whose}: {sentence}", width, "  ", "    ")
 
 
 def _verdict(report: Report) -> str:
