@@ -171,6 +171,7 @@ def test_an_exposed_schema_of_ours_that_got_other_objects_stays_with_them(empty_
 def test_what_somebody_built_on_ours_is_not_dropped_along(empty_database: str) -> None:
     dsn = empty_database
     upgrade(Options(dsn))
+    downgrade(Options(dsn), "0005")
     run(dsn, "create view public.theirs as select slug from eventlive_api.webinars")
     before = whole_catalog(dsn)
     with pytest.raises(StatementError, match="Objects that are not part of eventlive-db depend") as caught:
