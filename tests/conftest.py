@@ -17,6 +17,8 @@ from eventlive_db.resources import sql_dir
 from eventlive_db.server import KINDS, TEST_SETTINGS, Server, open_server
 from tests.support.database import EventliveDatabase
 
+pytest_plugins = ["pytester"]
+
 # The same examples in each run, and none judged by the clock of a busy machine.
 settings.register_profile("eventlive", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("eventlive")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlive_db.plans.budget import Budget
 from tests.support.database import EventliveDatabase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +49,7 @@ def test_every_command_runs(block: str, make_database: object, tmp_path: Path) -
     lines = [line for line in block.splitlines() if line.strip()]
     for line in filter(is_run_elsewhere, lines):
         if line.startswith("make "):
-            run(["make", "--dry-run", *line.split()[1:]])
+            run(["make", "--dry-run", *line.partition("#")[0].split()[1:]])
     script = "\n".join(line for line in lines if not is_run_elsewhere(line))
     if not script:
         return
@@ -64,6 +66,20 @@ def test_every_program_runs(block: str, db: EventliveDatabase) -> None:
     output = run([sys.executable, "-c", block], EVENTLIVE_DSN=db.dsn)
     promised = re.findall(r"# (.+)$", block, re.M)
     assert output.split("\n")[:-1] == promised
+
+
+def test_the_ten_lines_of_the_plan_guard_are_those_that_are_tested() -> None:
+    text = (ROOT / "docs" / "plans.md").read_text()
+    shown = re.findall(r"^```(?:toml|py)\n(.*?)^```", text, re.M | re.S)
+    example = ROOT / "tests" / "plans" / "example"
+    assert shown == [(example / f"{name}.txt").read_text() for name in ("plans.toml", "conftest.py", "test_jobs.py")]
+    assert all(len([line for line in block.splitlines() if line]) <= 10 for block in shown)
+
+
+def test_the_plan_guard_lists_every_budget() -> None:
+    rows = table(ROOT / "docs" / "plans.md", "Budgets")
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert listed == {field.name for field in dataclasses.fields(Budget)}
 
 
 @pytest.mark.parametrize("block", blocks("js"))

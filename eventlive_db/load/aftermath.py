@@ -10,7 +10,8 @@ import psycopg
 
 from eventlive_db.client import Call, Identity
 from eventlive_db.client.calls import SET_IDENTITY
-from eventlive_db.plans import CaptureUnavailableError, capture
+from eventlive_db.plans.capture import capture
+from eventlive_db.plans.errors import CaptureUnavailableError
 
 _OUT_OF_THROTTLE = (
     "update eventlive.webinar_live_presence set last_seen_at = last_seen_at - interval '1 hour'"

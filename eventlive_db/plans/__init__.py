@@ -1,7 +1,6 @@
-"""What a call costs inside its function: every nested statement with its plan, buffers, WAL and locks."""
+"""What a call costs inside its function: every nested statement with its plan, buffers, WAL and locks.
 
-from eventlive_db.plans.capture import capture
-from eventlive_db.plans.errors import CaptureUnavailableError, PlansError
-from eventlive_db.plans.model import Statement
-
-__all__ = ["CaptureUnavailableError", "PlansError", "Statement", "capture"]
+Import from the modules: ``eventlive_db.plans.capture`` records, ``eventlive_db.plans.explain`` looks inside one call,
+``eventlive_db.plans.check`` judges a suite. Nothing is imported here: pytest loads the plugin in every project in which
+the package is installed.
+"""

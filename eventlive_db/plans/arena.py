@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import LiteralString
 
 import psycopg
@@ -165,14 +166,15 @@ def build_schema(dsn: str, suite: Suite) -> None:
         SuiteError: A file or the hook failed.
     """
     if suite.hook:
-        _hook(suite)(dsn)
+        hook = _hook(suite)
+        try:
+            hook(dsn)
+        except Exception as error:
+            msg = f"hook {getattr(hook, '__name__', suite.hook)} failed: {str(error).strip() or type(error).__name__}"
+            raise SuiteError(msg, token="schema_failed") from error
     # One transaction for all: SET LOCAL in one file holds for the next, as in a migration.
-    with psycopg.connect(dsn) as connection:
-        for path in suite.schema:
-            _run(connection, path)
-    with psycopg.connect(dsn) as connection:
-        for path in suite.seed:
-            _run(connection, path)
+    _run(dsn, suite.schema)
+    _run(dsn, suite.seed)
 
 
 def _hook(suite: Suite) -> Callable[[str], object]:
@@ -181,7 +183,9 @@ def _hook(suite: Suite) -> Callable[[str], object]:
     module, _, function = suite.hook.partition(":")
     try:
         found: Callable[[str], object] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        if not callable(found):
+            raise TypeError(f"{function} is no function")
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         msg = f"hook {suite.hook!r} of {suite.path} cannot be imported: {error}"
         raise SuiteError(msg, 'It is "module:function", and the function takes a DSN') from error
     return found
@@ -189,15 +193,19 @@ def _hook(suite: Suite) -> Callable[[str], object]:
 
 def _fill(dsn: str, suite: Suite, rows: int, rows_before: int) -> None:
     assert suite.scale.fill is not None  # noqa: S101  # load_suite saw to it
-    with psycopg.connect(dsn) as connection:
-        for name, value in (("plans.rows", rows), ("plans.rows_before", rows_before)):
-            connection.execute("select pg_catalog.set_config(%s, %s, false)", [name, str(value)])
-        _run(connection, suite.scale.fill)
+    _run(dsn, [suite.scale.fill], {"plans.rows": str(rows), "plans.rows_before": str(rows_before)})
 
 
-def _run(connection: psycopg.Connection[tuple[object, ...]], path: Path) -> None:
+def _run(dsn: str, paths: Sequence[Path], settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Run files in one transaction."""
+    path: Path | None = None
     try:
-        connection.execute(path.read_bytes())
-    except (OSError, UnicodeDecodeError, psycopg.Error) as error:
-        msg = f"{path.name} failed: {str(error).strip()}"
+        with psycopg.connect(dsn) as connection:
+            for name, value in settings.items():
+                connection.execute("select pg_catalog.set_config(%s, %s, false)", [name, value])
+            for path in paths:  # the one that is told of when it fails; the last one when the commit does
+                connection.execute(path.read_bytes())
+            connection.commit()  # in here: a connection whose last commit fails is not closed
+    except (OSError, psycopg.Error) as error:
+        msg = f"{path.name if path else 'connecting'} failed: {str(error).strip()}"
         raise SuiteError(msg, token="schema_failed") from error

@@ -32,13 +32,14 @@ _COUNTS = (
 )
 _TABLES = ("seq_scans", "only_touches", "never_touches")
 _ADVISORY = ("Share", "Exclusive")
+_NONE: Mapping[str, Any] = {**dict.fromkeys((*_TABLES, "ties"), ()), "locks": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Ceilings for one call; None is no ceiling.
 
-    Tables are named ``schema.table`` or ``table``, and ``*`` stands for any part of a name.
+    Tables are named ``schema.table``, or ``table`` in any schema, and ``*`` stands for any part of a name.
 
     Attributes:
         statements: Statements that touch a table, each execution counted, foreign key checks included.
@@ -50,7 +51,8 @@ class Budget:
         wal_bytes: Bytes of WAL; judged with 16 to spare, for alignment.
         seq_scans: Tables that may be read from end to end; ``()`` for none.
         locks: Strongest lock held at the end for each table, such as ``{"accounts": "RowExclusive"}``, and for
-            ``advisory`` ``Share`` or ``Exclusive``. A table that is not named may be read (``AccessShare``) only.
+            ``advisory`` ``Share`` or ``Exclusive``. A table that is not named may be read (``AccessShare``) only; of
+            two patterns that fit a table the one that allows more counts.
         xids: Transaction ids assigned; 0 for a call that writes nothing.
         sequences: Values taken from sequences, all of them together.
         subtransactions: Exception blocks entered and savepoints.
@@ -93,14 +95,18 @@ class Budget:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 _refuse(name, value, "a whole number, 0 or more")
-        if self.hot is not None and (isinstance(self.hot, bool) or not 0 <= self.hot <= 1):
+        share = self.hot is None or (isinstance(self.hot, int | float) and not isinstance(self.hot, bool))
+        if not share or not 0 <= (self.hot or 0) <= 1:
             _refuse("hot", self.hot, "a share between 0 and 1")
         for name in (*_TABLES, "ties"):
             value = getattr(self, name)
+            named = isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value)
+            if value is not None and not named:
+                _refuse(name, value, 'a list of names, such as ["accounts"], or [] for none')
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
-            elif value is not None and not isinstance(value, tuple):
-                _refuse(name, value, 'a list of names, such as ["accounts"], or [] for none')
+        if self.locks is not None and not isinstance(self.locks, Mapping):
+            _refuse("locks", self.locks, 'a table of modes, such as { accounts = "RowExclusive" }, or {} for none')
         for table, mode in (self.locks or {}).items():
             known = _ADVISORY if table == "advisory" else LOCK_STRENGTH
             if mode not in known:
@@ -111,7 +117,7 @@ class Budget:
         """Read a budget as TOML has it.
 
         Args:
-            values: Names and values as the attributes of this class; ``"none"`` may stand for an empty list.
+            values: Names and values as the attributes of this class; ``"none"`` may stand for an empty list or table.
             where: What to call it in an error.
 
         Raises:
@@ -124,8 +130,14 @@ class Budget:
                 advice = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}"
                 msg = f"{where}: there is no budget {name!r}"
                 raise SuiteError(msg, advice, token="unknown_budget")
-        read: dict[str, Any] = {name: () if value == "none" else value for name, value in values.items()}
-        return cls(**read)
+        read: dict[str, Any] = {}
+        for name, value in values.items():
+            read[name] = _NONE.get(name, value) if value == "none" else value
+        try:
+            return cls(**read)
+        except SuiteError as error:
+            msg = f"{where}: {error}"
+            raise SuiteError(msg, token=error.token) from error
 
     @property
     def tables(self) -> tuple[tuple[str, str], ...]:
@@ -142,15 +154,13 @@ def _refuse(name: str, value: object, must_be: str) -> None:
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether a table (``schema.table``) is named by one of the patterns (``schema.table``, ``table``, with ``*``)."""
     bare = name.rpartition(".")[2]
-    return any(fnmatchcase(name, p) or ("." not in p and fnmatchcase(bare, p)) for p in patterns)
+    return any(fnmatchcase(name if "." in p else bare, p) for p in patterns)
 
 
 def allowed_lock(name: str, locks: Mapping[str, str]) -> str:
-    """The strongest lock that a budget allows on a table; ``AccessShare`` on one it does not name."""
-    for pattern, mode in locks.items():
-        if matches(name, [pattern]):
-            return mode
-    return "AccessShare"
+    """The strongest lock that a budget allows on a table by any of its patterns; ``AccessShare`` if none fits."""
+    modes = [mode for pattern, mode in locks.items() if matches(name, [pattern])]
+    return max(modes, key=LOCK_STRENGTH.index, default="AccessShare")
 
 
 def stronger(mode: str, than: str) -> bool:

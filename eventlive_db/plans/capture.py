@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -20,6 +20,7 @@ from psycopg.pq import TransactionStatus
 from eventlive_db.plans.errors import CaptureUnavailableError
 from eventlive_db.plans.frames import Frame, Place, parse_context, place_of
 from eventlive_db.plans.model import Statement
+from eventlive_db.plans.nesting import Nest
 from eventlive_db.plans.nodes import read_node
 
 _SETTINGS = {
@@ -44,6 +45,14 @@ _AFTER_TRIGGERS = """
      where t.tgtype & 66 = 0 and not t.tgisinternal
 """
 
+# What a statement can leave unfinished: sets that are read row by row.
+_SQL_FUNCTIONS = """
+    select p.proname, p.prosrc
+      from pg_catalog.pg_proc p
+      join pg_catalog.pg_language l on l.oid = p.prolang
+     where l.lanname = 'sql' and p.proretset and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace
+"""
+
 QUIET = "error"
 """``client_min_messages`` between recordings."""
 
@@ -56,80 +65,37 @@ class Recording:
     """What the server said while a call ran; filled as it runs.
 
     Attributes:
-        statements: What ended, children before parents.
+        nest: What ended, and what ran inside what.
         subtransactions: Where one was begun.
         aborted: Where one was rolled back.
-        after_triggers: Names of the functions that AFTER triggers call.
     """
 
-    statements: list[Statement] = field(default_factory=list)
+    nest: Nest = field(default_factory=Nest)
     subtransactions: list[Place] = field(default_factory=list)
     aborted: list[Place] = field(default_factory=list)
-    after_triggers: frozenset[str] = frozenset()
+
+    @property
+    def statements(self) -> list[Statement]:
+        """What ended, children directly before parents; the list that fills."""
+        return self.nest.statements
 
     def clear(self) -> None:
         """Forget everything."""
-        for items in (self.statements, self.subtransactions, self.aborted):
-            items.clear()
+        self.nest.clear()
+        self.subtransactions.clear()
+        self.aborted.clear()
 
     def receive(self, notice: psycopg.errors.Diagnostic) -> None:
         """Take a message of the server."""
         text = notice.message_primary or ""
         if notice.severity_nonlocalized == "LOG" and " plan:\n" in text:
             frames = parse_context(notice.context)
-            self._end(_read(json.loads(text.split(" plan:\n", 1)[1]), frames))
+            self.nest.end(_read(json.loads(text.split(" plan:\n", 1)[1]), frames))
         # The block's own level is (1); PL/pgSQL begins, ends and aborts one at a time.
         elif text.startswith("StartSubTransaction(1) "):
             self.subtransactions.append(place_of(parse_context(notice.context)))
         elif text.startswith("AbortSubTransaction(1) "):
             self.aborted.append(place_of(parse_context(notice.context)))
-
-    def _end(self, statement: Statement) -> None:
-        """A statement ended; those before it whose call stack ends with its own ran inside it."""
-        own = statement.frames
-        total, alone = _figures(statement), _figures(statement)
-        for index in range(len(self.statements) - 1, -1, -1):
-            child = self.statements[index]
-            between = len(child.frames) - len(own)
-            if between <= 0 or child.frames[between:] != own:
-                break
-            if child.depth == 0:  # directly below; what is deeper is part of its figures
-                if self._fired_after(child.frames[between - 1]):
-                    total = _plus(total, _figures(child), 1)
-                else:
-                    alone = _plus(alone, _figures(child), -1)
-            self.statements[index] = replace(child, depth=child.depth + 1)
-        buffers, temp_blocks, records, size, fpi = total
-        self.statements.append(
-            replace(
-                statement,
-                buffers=buffers,
-                temp_blocks=temp_blocks,
-                wal_records=records,
-                wal_bytes=size,
-                wal_fpi=fpi,
-                own_buffers=alone[0],
-                own_wal_records=alone[2],
-                own_wal_bytes=alone[3],
-            )
-        )
-
-    def _fired_after(self, frame: Frame) -> bool:
-        """Whether what that frame ran is the work of an AFTER trigger, which no node of the plan above counts.
-
-        A foreign key check hangs below its statement without a function in between.
-        """
-        return frame.kind == "statement" or frame.name.partition("(")[0].rpartition(".")[2] in self.after_triggers
-
-
-def _figures(statement: Statement) -> tuple[int, int, int, int, int]:
-    return (
-        statement.buffers,
-        statement.temp_blocks,
-        statement.wal_records,
-        statement.wal_bytes,
-        statement.wal_fpi,
-    )
 
 
 def _plus(one: tuple[int, ...], other: tuple[int, ...], sign: int) -> tuple[int, int, int, int, int]:
@@ -165,7 +131,8 @@ def enable(connection: psycopg.Connection[Any]) -> None:
 def recorded(connection: psycopg.Connection[Any]) -> Iterator[Recording]:
     """Receive what an enabled connection reports; switch ``client_min_messages`` to :data:`RECORDING` to let it."""
     triggers = connection.execute(_AFTER_TRIGGERS).fetchall()
-    recording = Recording(after_triggers=frozenset(name for (name,) in triggers))
+    bodies = connection.execute(_SQL_FUNCTIONS).fetchall()
+    recording = Recording(Nest(frozenset(name for (name,) in triggers), {body.strip(): name for name, body in bodies}))
     connection.add_notice_handler(recording.receive)
     try:
         yield recording
@@ -203,9 +170,7 @@ def capture(connection: psycopg.Connection[Any]) -> Iterator[list[Statement]]:
 
 def _read(entry: dict[str, Any], frames: tuple[Frame, ...]) -> Statement:
     plan = entry["Plan"]
-    figures = _node_figures(plan)
-    for unread in _unread_writes(plan):
-        figures = _plus(figures, _node_figures(unread), 1)
+    figures = _plus(_node_figures(plan), _after_the_end(plan), 1)
     buffers, temp_blocks, records, size, images = figures
     return Statement(
         query=entry.get("Query Text", ""),
@@ -231,14 +196,19 @@ def _node_figures(plan: dict[str, Any]) -> tuple[int, int, int, int, int]:
     )
 
 
-def _unread_writes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Writes in WITH that nothing reads: they run after the top node has ended, and it does not count them."""
+def _after_the_end(plan: dict[str, Any]) -> tuple[int, ...]:
+    """What writes in WITH do after the top node has ended, which it does not count: rows that nothing has read."""
     nodes = list(_walk(plan))
-    read = {f"CTE {node['CTE Name']}" for node in nodes if "CTE Name" in node}
+    total: tuple[int, ...] = (0,) * len(_node_figures(plan))
     for node in nodes:
-        name = node.get("Subplan Name", "")
-        if node["Node Type"] == "ModifyTable" and name.startswith("CTE ") and name not in read:
-            yield node
+        name = node.get("Subplan Name", "").removeprefix("CTE ")
+        if node["Node Type"] == "ModifyTable" and name != node.get("Subplan Name", ""):
+            rest: tuple[int, ...] = _node_figures(node)
+            for scan in nodes:
+                if scan.get("CTE Name") == name:
+                    rest = _plus(rest, _node_figures(scan), -1)
+            total = _plus(total, tuple(max(0, figure) for figure in rest), 1)
+    return total
 
 
 def _walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -225,7 +225,12 @@ def _notes(case: Case, measured: Iterable[_Measured]) -> tuple[str, ...]:
         for m in measured
         if m.measurement.raised
     ]
-    ties = [f"accepted: {tie.sentence()}" for m in measured for tie in m.ties if tie.accepted(case.budget.ties)]
+    ties = [
+        f"tie accepted on {tie.scan.relation}: {' = '.join(sorted((tie.scan.index, tie.runner_up)))}"
+        for m in measured
+        for tie in m.ties
+        if tie.accepted(case.budget.ties)
+    ]
     return tuple(dict.fromkeys([*raised, *ties]))
 
 

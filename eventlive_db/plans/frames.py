@@ -8,7 +8,7 @@ PostgreSQL manual, "Reporting Errors Within the Server"; the wording is that of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,14 +16,17 @@ Kind = Literal["plpgsql", "sql", "statement", "expression"]
 
 _FRAME = re.compile(
     r"""
-      PL/pgSQL\ function\ (?P<plpgsql>.+?)\ (?:line\ (?P<line>\d+)\ )?(?P<at>at\ .+|during\ .+|while\ .+)$
+      PL/pgSQL\ function\ (?P<plpgsql>.+?)(?:\ line\ (?P<line>\d+))?(?:\ (?P<at>(?:at|during|while)\ .+))?$
     | SQL\ function\ "(?P<sql>.+?)"(?:\ statement\ (?P<statement_number>\d+)|\ during\ .+)?$
     | SQL\ statement\ "(?P<statement>.*)
     | (?:PL/pgSQL|SQL)\ (?:expression|assignment)\ "(?P<expression>.*)
-    | (?P<inline>inline_code_block)
     """,
     re.VERBOSE,
 )
+
+
+# Lines that are read over.
+_OTHER = re.compile(r"while |COPY |PL/|parallel worker$|compilation of ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +81,33 @@ def parse_context(context: str | None) -> tuple[Frame, ...]:
         The frames, innermost first; lines that are none of plpgsql, SQL functions or SPI are left out.
     """
     frames: list[Frame] = []
-    open_text: list[str] | None = None
-    for line in (context or "").split("\n"):
-        if open_text is not None:
-            open_text.append(line)
-            if line.endswith('"'):
-                frames[-1] = _closed(frames[-1], open_text)
-                open_text = None
-            continue
-        match = _FRAME.match(line)
+    lines = (context or "").split("\n")
+    position = 0
+    while position < len(lines):
+        match = _FRAME.match(lines[position])
+        end = position + 1
         if match is None:
-            continue
-        if match["plpgsql"]:
+            pass
+        elif match["plpgsql"]:
             number = match["line"]
-            frames.append(Frame("plpgsql", match["plpgsql"], int(number) if number else None, match["at"]))
+            frames.append(Frame("plpgsql", match["plpgsql"], int(number) if number else None, match["at"] or ""))
         elif match["sql"]:
             number = match["statement_number"]
             frames.append(Frame("sql", match["sql"], int(number) if number else None))
-        elif match["statement"] is not None or match["expression"] is not None:
-            text = match["statement"] if match["statement"] is not None else match["expression"]
-            frames.append(Frame("statement" if match["statement"] is not None else "expression", text))
-            if text.endswith('"'):
-                frames[-1] = _closed(frames[-1], [text])
-            else:
-                open_text = [text]
+        else:
+            kind: Kind = "expression" if match["statement"] is None else "statement"
+            end = _end_of_text(lines, position)
+            text = "\n".join([match[kind], *lines[position + 1 : end]])
+            frames.append(Frame(kind, text.removesuffix('"')))
+        position = end
     return tuple(frames)
 
 
-def _closed(frame: Frame, lines: Iterable[str]) -> Frame:
-    return Frame(frame.kind, "\n".join(lines).removesuffix('"'))
+def _end_of_text(lines: Sequence[str], start: int) -> int:
+    """Where the statement that begins on a line is over: a line within it may end with a quote too."""
+    closed = [n + 1 for n in range(start, len(lines)) if lines[n].endswith('"')]
+    ends = (n for n in closed if n == len(lines) or _FRAME.match(lines[n]) or _OTHER.match(lines[n]))
+    return next(ends, closed[0] if closed else start + 1)
 
 
 def place_of(frames: Iterable[Frame]) -> Place:

@@ -25,9 +25,11 @@ _AUTOVACUUM: LiteralString = """
      order by 1
 """
 
+# ANALYZE reads rows for the highest target among the columns; -1 (before 17) and null stand for the default.
 _STATISTICS: LiteralString = """
     select n.nspname || '.' || c.relname, c.reltuples::bigint,
-           greatest(pg_catalog.current_setting('default_statistics_target')::integer, max(a.attstattarget))
+           max(case when a.attstattarget >= 0 then a.attstattarget
+                    else pg_catalog.current_setting('default_statistics_target')::integer end)
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -24,7 +24,8 @@ MEASURED = 3
 """Calls that are measured in each plan mode; two of them have to agree."""
 
 _LOCKS: LiteralString = """
-    select case l.locktype when 'advisory' then 'advisory' else n.nspname || '.' || c.relname end, l.mode
+    select case l.locktype when 'advisory' then 'advisory' else n.nspname || '.' || c.relname end, l.mode,
+           l.classid, l.objid, l.objsubid
       from pg_catalog.pg_locks l
       left join pg_catalog.pg_class c on c.oid = l.relation
       left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -99,6 +100,20 @@ def prepare(connection: psycopg.Connection[Any], case: Case) -> None:
         raise CallFailedError(msg) from error
 
 
+def become(connection: psycopg.Connection[Any], case: Case) -> None:
+    """Make the open transaction the caller's.
+
+    Raises:
+        CallFailedError: There is no such role, or a setting cannot be set.
+    """
+    try:
+        for name, value in case.identity().items():
+            connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+    except psycopg.Error as error:
+        msg = f"case {case.name!r}: {name} cannot be set: {str(error).strip()}"
+        raise CallFailedError(msg) from error
+
+
 def execute(connection: psycopg.Connection[Any], recording: Recording, case: Case) -> Run:
     """Make the call once, measure it and roll it back.
 
@@ -117,8 +132,7 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
         locks_before = connection.execute(_LOCKS).fetchall()
         sequences = _counts(connection, _SEQUENCES)
         functions = _counts(connection, _FUNCTIONS)
-        for name, value in case.identity().items():
-            connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+        become(connection, case)
         recording.clear()
         _call(connection, case)
         statements = tuple(recording.statements)
@@ -128,6 +142,8 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
         sequences_taken = _difference(sequences, _counts(connection, _SEQUENCES))
         called = _difference(functions, _counts(connection, _FUNCTIONS))
         assigned = _value(connection, _ASSIGNED)
+    # Those of the session outlive the rollback, and the next call would take them for what comes before it.
+    connection.execute("select pg_catalog.pg_advisory_unlock_all()")
     return Run(
         statements=statements,
         locks=locks,
@@ -203,8 +219,7 @@ def measure_updates(dsn: str, case: Case) -> dict[str, Updates]:
             prepare(connection, case)
             before = _updates(connection)
             with connection.transaction():
-                for name, value in case.identity().items():
-                    connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+                become(connection, case)
                 try:
                     connection.execute(case.call.encode(), case.parameters or None)
                 except psycopg.Error as error:
@@ -234,9 +249,9 @@ def _difference(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str
     return {name: n - before.get(name, 0) for name, n in sorted(after.items()) if n != before.get(name, 0)}
 
 
-def _strongest(locks: set[tuple[str, str]]) -> dict[str, str]:
+def _strongest(locks: set[tuple[Any, ...]]) -> dict[str, str]:
     held: dict[str, str] = {}
-    for name, lock in sorted(locks):
+    for name, lock, *_ in sorted(locks):
         mode = lock.removesuffix("Lock")
         if name not in held or stronger(mode, held[name]):
             held[name] = mode

@@ -125,6 +125,8 @@ class Executions:
         wal_bytes: Own bytes of WAL, all times together.
         rows: Rows given or changed, all times together.
         rows_read: Rows looked at, all times together.
+        temp_blocks: Blocks of temporary files, of what ran inside too, all times together.
+        sequential_scans: Tables read from end to end at any time.
     """
 
     first: Statement
@@ -134,6 +136,8 @@ class Executions:
     wal_bytes: int
     rows: int
     rows_read: int
+    temp_blocks: int = 0
+    sequential_scans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +145,8 @@ class Run:
     """One measured execution of a call.
 
     Attributes:
-        statements: Everything that ran, in the order in which it ended: what ran inside a statement comes before it,
-            deferred triggers come after the call.
+        statements: Everything that ran, in the order in which it ended: what ran inside a statement comes directly
+            before it, deferred triggers come after the call.
         locks: Strongest lock held at the end for each table (``schema.table``), such as ``RowExclusive``; and
             ``advisory`` with ``Share`` or ``Exclusive``. Locks on catalogs and indexes are left out.
         xids: Transaction ids assigned, of subtransactions too; None where it could not be told.
@@ -198,9 +202,11 @@ class Run:
     @property
     def executions(self) -> tuple[Executions, ...]:
         """Statements that touch a table, those of one place and text put together, in the order they first ended."""
-        groups: dict[tuple[Place, str], list[Statement]] = {}
+        groups: dict[tuple[Frame | None, str], list[Statement]] = {}
         for statement in self.table_statements:
-            groups.setdefault((statement.place, statement.text), []).append(statement)
+            # By the frame, not the place: each statement of a SQL function has the text of all of them.
+            frame = next((f for f in statement.frames if f.kind in {"plpgsql", "sql"}), None)
+            groups.setdefault((frame, statement.text), []).append(statement)
         return tuple(
             Executions(
                 first=group[0],
@@ -210,6 +216,8 @@ class Run:
                 wal_bytes=sum(s.own_wal_bytes for s in group),
                 rows=sum(s.rows for s in group),
                 rows_read=sum(s.rows_read for s in group),
+                temp_blocks=sum(s.temp_blocks for s in group),
+                sequential_scans=tuple(dict.fromkeys(t for s in group for t in s.sequential_scans)),
             )
             for group in groups.values()
         )
@@ -287,7 +295,7 @@ class Violation:
         mode: In which plan mode; None where that does not matter.
         rows: At which size; 0 where that does not matter.
         statement: The statement that is to blame, on one line; or empty.
-        file: Source file of the function, relative to the suite; or empty.
+        file: Source file of the function, relative to the folder in which the command runs; or empty.
         file_line: Line in that file; 0 where unknown.
     """
 

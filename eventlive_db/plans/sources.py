@@ -13,7 +13,7 @@ _CREATE = re.compile(
     r'^[ \t]*create\s+(?:or\s+replace\s+)?(?:function|procedure)\s+("?[\w$]+"?(?:\."?[\w$]+"?)?)\s*\(',
     re.IGNORECASE | re.MULTILINE,
 )
-_BODY = re.compile(r"\bas\s+(\$[\w]*\$)|\bbegin\s+atomic\b|^\s*return\b", re.IGNORECASE | re.MULTILINE)
+_BODY = re.compile(r"\bas\s+(\$\w*\$|')|\bbegin\s+atomic\b|\breturn\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,18 @@ class Sources:
     positions: Mapping[str, Position] = field(default_factory=dict)
 
     def find(self, place: Place) -> tuple[Path, int] | None:
-        """File and line of a place; None where its function is in none of the files."""
-        position = self.positions.get(place.name.replace('"', ""))
-        if position is None:
-            position = self.positions.get(place.name.rpartition(".")[2])
-        if position is None:
+        """File and line of a place; None where its function is in none of the files, or in two schemas of them.
+
+        The server leaves the schema out for SQL functions, and where the search path makes it needless.
+        """
+        name = place.name.replace('"', "")
+        bare = name.rpartition(".")[2]
+        named = [name] if name in self.positions else [n for n in self.positions if n.rpartition(".")[2] == bare]
+        if "." in name:
+            named = [n for n in named if n in (name, bare)]
+        if len(named) != 1:
             return None
+        position = self.positions[named[0]]
         return position.file, position.line + (place.line - 1 if place.line else 0)
 
 

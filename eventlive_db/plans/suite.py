@@ -14,13 +14,24 @@ from eventlive_db.plans.case import Case
 from eventlive_db.plans.errors import SuiteError
 
 _SECTIONS = ("suite", "database", "scale", "budget", "identity", "case", "mutation")
-_KEYS = {
-    "suite": ("name", "sources", "snapshots"),
-    "database": ("schema", "seed", "hook"),
-    "scale": ("sizes", "fill", "real", "raise"),
-    "identity": ("role", "claims", "settings"),
-    "case": ("name", "call", "parameters", "as", "before", "budget", "scaled", "repeat", "warmups", "snapshot"),
-    "mutation": ("name", "sql", "function", "replace", "with", "cases"),
+_KEYS: dict[str, dict[str, str]] = {
+    "suite": {"name": "text", "sources": "files", "snapshots": "text"},
+    "database": {"schema": "files", "seed": "files", "hook": "text"},
+    "scale": {"sizes": "list", "fill": "text", "real": "number", "raise": "texts"},
+    "identity": {"role": "text", "claims": "table", "settings": "table"},
+    "case": dict.fromkeys(("name", "call", "as", "before"), "text")
+    | {"parameters": "list", "budget": "table"}
+    | {"scaled": "flag", "repeat": "number", "warmups": "number", "snapshot": "flag"},
+    "mutation": dict.fromkeys(("name", "sql", "function", "replace", "with"), "text") | {"cases": "texts"},
+}
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "text": ("a text", lambda value: isinstance(value, str)),
+    "texts": ("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value)),
+    "files": ("a path or a list of paths", lambda v: all(isinstance(p, str) for p in (v if type(v) is list else [v]))),
+    "list": ("a list", lambda value: isinstance(value, list)),
+    "number": ("a whole number", lambda value: type(value) is int),
+    "flag": ("true or false", lambda value: isinstance(value, bool)),
+    "table": ("a table", lambda value: isinstance(value, Mapping)),
 }
 
 
@@ -130,7 +141,7 @@ def load_suite(path: Path) -> Suite:
     except tomllib.TOMLDecodeError as error:
         msg = f"{path} is not TOML: {error}"
         raise SuiteError(msg) from error
-    _check_keys(document, _SECTIONS, str(path))
+    _check_known("key", document, _SECTIONS, str(path))
     for section in ("suite", "database", "scale"):
         _check_keys(_table(document, section, path), _KEYS[section], f"{path} [{section}]")
 
@@ -165,14 +176,9 @@ def _case(entry: Mapping[str, Any], base: Mapping[str, Any], identities: Mapping
     _check_keys(entry, _KEYS["case"], where)
     identity: Mapping[str, Any] = {}
     if "as" in entry:
-        if entry["as"] not in identities:
-            _unknown("identity", str(entry["as"]), list(identities), where)
-        identity = identities[entry["as"]]
+        _check_known("identity", [entry["as"]], identities, where)
+        identity = _table(identities, entry["as"], path)
         _check_keys(identity, _KEYS["identity"], f"{path} [identity.{entry['as']}]")
-    own = entry.get("budget", {})
-    if not isinstance(own, Mapping):
-        msg = f"{where}: budget must be a table, such as budget = {{ statements = 1 }}"
-        raise SuiteError(msg)
     plain = {key: entry[key] for key in ("before", "scaled", "repeat", "warmups", "snapshot") if key in entry}
     return Case(
         name=name,
@@ -180,15 +186,15 @@ def _case(entry: Mapping[str, Any], base: Mapping[str, Any], identities: Mapping
         parameters=tuple(entry.get("parameters", ())),
         role=identity.get("role"),
         claims=identity.get("claims"),
-        settings=dict(identity.get("settings", {})),
-        budget=Budget.from_mapping({**base, **own}, where),
+        settings={key: str(value) for key, value in identity.get("settings", {}).items()},
+        budget=Budget.from_mapping({**base, **entry.get("budget", {})}, where),
         **plain,
     )
 
 
 def _scale(entry: Mapping[str, Any], folder: Path, path: Path) -> Scale:
     sizes = entry.get("sizes", [])
-    if not all(isinstance(size, int) and size > 0 for size in sizes) or sizes != sorted(set(sizes)):
+    if not all(type(size) is int and size > 0 for size in sizes) or sizes != sorted(set(sizes)):
         msg = f"{path} [scale]: sizes must be whole numbers of rows, smallest first, none twice"
         raise SuiteError(msg)
     fill = folder / entry["fill"] if "fill" in entry else None
@@ -210,9 +216,7 @@ def _mutation(entry: Mapping[str, Any], cases: tuple[Case, ...], path: Path) -> 
     if ("sql" in entry) == ("function" in entry) or ("function" in entry) != ("replace" in entry):
         msg = f"{where} needs either sql, or function with replace and with"
         raise SuiteError(msg)
-    for name in entry.get("cases", ()):
-        if name not in {case.name for case in cases}:
-            _unknown("case", name, [c.name for c in cases], where)
+    _check_known("case", entry.get("cases", ()), [case.name for case in cases], where)
     return NamedMutation(
         name=entry["name"],
         sql=entry.get("sql", ""),
@@ -230,10 +234,12 @@ def _files(table: Mapping[str, Any], key: str, folder: Path) -> tuple[Path, ...]
         patterns = [patterns]
     for pattern in patterns:
         # A pattern may begin with ../, which glob itself refuses.
-        root, rest = folder, str(pattern)
+        root, rest = folder, pattern
+        if Path(pattern).is_absolute():
+            root, rest = Path(Path(pattern).anchor), pattern.removeprefix(Path(pattern).anchor)
         while rest.startswith("../"):
             root, rest = root / "..", rest.removeprefix("../")
-        files = sorted(p for p in root.glob(rest) if p.is_file())
+        files = sorted(p for p in root.glob(rest) if p.is_file()) if rest else []
         if not files:
             msg = f"no file matches {key} = {pattern!r}"
             raise SuiteError(msg, f"It is looked for from the suite's folder, {folder}")
@@ -257,10 +263,19 @@ def _entries(document: Mapping[str, Any], name: str, path: Path) -> list[Mapping
     return entries
 
 
-def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            _unknown("key", key, list(known), where)
+def _check_keys(table: Mapping[str, Any], kinds: Mapping[str, str], where: str) -> None:
+    _check_known("key", table, kinds, where)
+    for key, value in table.items():
+        told, fits = _KINDS[kinds[key]]
+        if not fits(value):
+            msg = f"{where}: {key} is {value!r} and must be {told}"
+            raise SuiteError(msg)
+
+
+def _check_known(what: str, names: Iterable[str], known: Iterable[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            _unknown(what, name, list(known), where)
 
 
 def _unknown(what: str, name: str, known: list[str], where: str) -> NoReturn:

@@ -119,8 +119,8 @@ def _replanned(
     schema = _schema_of(connection, run, index)
     if schema is None:
         return
+    prepare(connection, case)
     with without_index(connection, f'"{schema}"."{index}"'):
-        prepare(connection, case)
         again = {(s.place, s.statement, s.relation, s.alias): s for s in _scans(execute(connection, recording, case))}
     for scan in _scans(run):
         key = scan.place, scan.statement, scan.relation, scan.alias

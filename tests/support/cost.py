@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from eventlive_db.client import Call
 from eventlive_db.client.calls import SET_IDENTITY
-from eventlive_db.plans import Statement, capture
+from eventlive_db.plans.capture import capture
+from eventlive_db.plans.model import Statement
 from tests.support.actors import Actor, named
 
 

@@ -6,22 +6,26 @@ Loaded by its entry point wherever the package is installed. It imports and star
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from eventlive_db.plans.pytest_plugin.progress import ANNOTATIONS, Progress
+
 if TYPE_CHECKING:
-    from eventlive_db.plans.pytest_plugin.fixture import PlanGuard, Template
+    from eventlive_db.plans.pytest_plugin.fixture import PlanGuard
     from eventlive_db.plans.session import Session
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
-_SUMMARY: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
-_USED: pytest.StashKey[set[str]] = pytest.StashKey()
+_PROGRESS: pytest.StashKey[Progress] = pytest.StashKey()
 
-ROW = "plan_guard"
-"""Name of the user property that carries a case's figures to the terminal and to JUnit."""
+# A project may have a plans.toml of another kind.
+_SUITE = re.compile(r"^\s*\[+\s*(?:suite|database|scale|budget|identit|cases?\b|mutation)", re.MULTILINE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=_true("CI"),
         help="fail where a snapshot is missing or unused (default where the variable CI is set)",
     )
+    group.addoption("--plan-incomplete", action="store_false", dest="plan_complete", help="do not, even there")
     group.addoption(
         "--plan-dsn", default=os.environ.get("PLAN_GUARD_DSN"), help="a server, as superuser (PLAN_GUARD_DSN)"
     )
@@ -43,30 +48,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare what the run collects."""
-    config.stash[_SUMMARY] = []
-    config.stash[_USED] = set()
+    """Follow the run."""
+    progress = Progress(config)
+    config.stash[_PROGRESS] = progress
+    config.pluginmanager.register(progress, "plan_guard_progress")
 
 
 def session_of(config: pytest.Config) -> Session:
-    """The server and databases of this run, opened when they are first needed."""
+    """The server and databases of this run, opened when they are first needed and closed when pytest ends."""
     from eventlive_db.plans.check import Options
     from eventlive_db.plans.session import Session
 
     if _SESSION not in config.stash:
-        update = "all" if config.getoption("plan_update") else "new" if config.getoption("plan_update_new_only") else ""
-        config.stash[_SESSION] = Session(
+        session = Session(
             dsn=config.getoption("plan_dsn"),
             kind=config.getoption("plan_kind"),
             options=Options(complete=bool(config.getoption("plan_complete"))),
-            update=update,
+            update=_update(config),
         )
+        config.stash[_SESSION] = session
+        # Not before: the fixtures of an interrupted run end when the session finishes.
+        config.add_cleanup(partial(_close, session))
     return config.stash[_SESSION]
 
 
+def _close(session: Session) -> None:
+    """Drop the databases; that the server is gone is no failure of the tests."""
+    import psycopg
+
+    try:
+        session.close()
+    except psycopg.Error as error:
+        sys.stderr.write(f"plan guard: databases could not be dropped: {str(error).strip()}\n")
+
+
+def _update(config: pytest.Config) -> str:
+    return "all" if config.getoption("plan_update") else "new" if config.getoption("plan_update_new_only") else ""
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect ``plans.toml`` and ``*.plans.toml``."""
+    """Collect ``plans.toml`` and ``*.plans.toml`` that are suites."""
     if file_path.name != "plans.toml" and not file_path.name.endswith(".plans.toml"):
+        return None
+    if not _SUITE.search(file_path.read_text(encoding="utf-8", errors="replace")):
         return None
     from eventlive_db.plans.pytest_plugin.items import SuiteFile
 
@@ -77,94 +101,47 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def plan_guard_schema() -> object:
     """What ``plan_guard`` measures in: paths of SQL files, or a function that is given the DSN of an empty database.
 
-    Override it in ``conftest.py``.
+    Override it in ``conftest.py``. Paths are relative to pytest's root directory.
     """
-    msg = (
+    pytest.fail(
         "plan_guard needs a schema: define in conftest.py a session fixture plan_guard_schema that returns the paths of"
-        " SQL files, or a function that builds the schema and is given a DSN"
+        " SQL files, or a function that builds the schema and is given a DSN",
+        pytrace=False,
     )
-    raise pytest.UsageError(msg)
-
-
-@pytest.fixture(scope="session")
-def _plan_guard_template(pytestconfig: pytest.Config, plan_guard_schema: Any) -> Iterator[Template]:
-    from eventlive_db.plans.pytest_plugin.fixture import Template
-
-    template = Template(session_of(pytestconfig), plan_guard_schema, pytestconfig.rootpath)
-    yield template
-    template.close()
 
 
 @pytest.fixture
-def plan_guard(request: pytest.FixtureRequest, _plan_guard_template: Template) -> Iterator[PlanGuard]:
-    """Hold calls against budgets, each test in a fresh copy of the schema. See ``PlanGuard.check``."""
-    from eventlive_db.plans.pytest_plugin.fixture import PlanGuard
+def plan_guard(request: pytest.FixtureRequest, plan_guard_schema: Any) -> Iterator[PlanGuard]:
+    """Hold calls against budgets, each in a fresh copy of the schema. See ``PlanGuard.check``."""
+    from eventlive_db.plans.errors import PlansError
+    from eventlive_db.plans.pytest_plugin.fixture import PlanGuard, schema_suite
 
-    guard = PlanGuard(_plan_guard_template, request.path, request.node.name)
-    yield guard
-    guard.close()
-    request.config.stash[_USED].update({str(path) for path in guard.used})
-    for name, row in guard.rows:
-        request.node.user_properties.append((ROW, f"{name}: {row}"))
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Drop the databases and stop the server; hand what was used to the process that collects it."""
-    config = session.config
-    if _SESSION in config.stash:
-        config.stash[_SESSION].close()
-    output = getattr(config, "workeroutput", None)
-    if output is not None:
-        output["plan_guard_used"] = sorted(config.stash[_USED])
-        return
-    if config.getoption("plan_complete") and not _is_partial(config):
-        from eventlive_db.plans.pytest_plugin.unused import unused_files
-
-        unused = unused_files({Path(path) for path in config.stash[_USED]})
-        for path in unused:
-            config.stash[_SUMMARY].append(("unused", f"{path} belongs to no test: delete it"))
-        if unused and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    problem = ""
+    try:
+        suite = schema_suite(plan_guard_schema, request.config.rootpath)
+    except PlansError as error:
+        problem = str(error)
+    if problem:
+        pytest.fail(problem, pytrace=False)
+    # The name without the file: two classes of a module may have a test of one name.
+    test = request.node.nodeid.partition("::")[2] or request.node.name
+    with PlanGuard(session_of(request.config), suite, request.path, test) as guard:
+        yield guard
+    request.config.stash[_PROGRESS].used.update(map(str, guard.used))
+    request.node.user_properties.extend(guard.properties)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  # the name is the hook's
-    """Take what a worker of pytest-xdist used."""
-    used = getattr(node, "workeroutput", {}).get("plan_guard_used", ())
-    node.config.stash[_USED].update(used)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the annotations of a failure, which are printed where each begins a line."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if _true("GITHUB_ACTIONS") and type(error).__name__ == "PlanFailure":
+        from eventlive_db.plans.pytest_plugin.failure import PlanFailure
 
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the cases cost, and the snapshots that belong to no test."""
-    rows = [
-        str(value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if getattr(report, "when", "") in {"call", "teardown"}
-        for name, value in report.user_properties
-        if name == ROW
-    ]
-    if rows and config.getoption("plan_table"):
-        terminalreporter.section("plan guard")
-        for row in dict.fromkeys(rows):
-            terminalreporter.line(row)
-    for kind, line in config.stash[_SUMMARY]:
-        terminalreporter.line(f"plan guard: {kind} snapshot: {line}", red=True)
-
-
-def _is_partial(config: pytest.Config) -> bool:
-    """Whether tests were left out, so that a snapshot which was not used may belong to one of them."""
-    option = config.option
-    chosen = any("::" in str(argument) for argument in config.args)
-    return bool(
-        chosen
-        or option.keyword
-        or option.markexpr
-        or getattr(option, "lf", False)
-        or getattr(option, "maxfail", 0)
-        or getattr(option, "deselect", None)
-        or option.collectonly
-    )
+        if isinstance(error, PlanFailure):
+            report.__dict__[ANNOTATIONS] = error.annotations()
+    return report
 
 
 def _true(variable: str) -> bool:

@@ -2,83 +2,97 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from eventlive_db.plans.arena import Arena, Stage, build_arena, new_name
+import psycopg
+
+from eventlive_db.plans.arena import Arena, Stage, new_name
 from eventlive_db.plans.budget import Budget
 from eventlive_db.plans.case import Case
-from eventlive_db.plans.check import Judge
+from eventlive_db.plans.errors import PlansError, SuiteError
 from eventlive_db.plans.model import CaseReport
-from eventlive_db.plans.pytest_plugin.items import PlanFailure, figures_line
+from eventlive_db.plans.pytest_plugin.failure import PlanFailure, properties
+from eventlive_db.plans.pytest_plugin.unused import SNAPSHOTS
 from eventlive_db.plans.session import Session
-from eventlive_db.plans.sources import read_sources
-from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
-from eventlive_db.plans.update import AGREEING, update_case
+from eventlive_db.server import ServerError
 
-SNAPSHOTS = "plan_snapshots"
-"""Folder of the snapshots, beside the test module."""
+Work = Callable[[str], object]
+"""Does something in a database; given its DSN."""
 
-SchemaBuilder = Callable[[str], object]
-"""Builds a schema; given the DSN of an empty database."""
-
-Schema = Sequence[str | Path] | SchemaBuilder
-"""What ``plan_guard_schema`` returns: SQL files, relative to the root of the tests or absolute, or a function."""
+Schema = Iterable[str | Path] | str | Path | Work
+"""What ``plan_guard_schema`` returns: SQL files, relative to pytest's root directory or absolute, or a function."""
 
 
-class Template:
-    """A schema, built when it is first needed; each test gets a copy."""
+def schema_suite(schema: Schema, root: Path) -> Suite:
+    """A suite without cases that is built as a schema says.
 
-    def __init__(self, session: Session, schema: Schema, root: Path) -> None:
-        files = () if callable(schema) else tuple(root / path for path in schema)
-        self.session = session
-        self.suite = Suite(
-            "plan_guard", root / "conftest.py", schema=files, sources=files, hook=schema if callable(schema) else ""
-        )
-        self.sources = read_sources(files)
-        self._stack = ExitStack()
-        self._built: dict[int, Arena] = {}
-
-    def copy(self, stack: ExitStack, number: int = 0) -> Arena:
-        """A copy of the schema's database, dropped when the stack is closed; each number is a fresh build."""
-        if number not in self._built:
-            self._built[number] = self._stack.enter_context(build_arena(self.session.server, self.suite))
-        built = self._built[number].stages[0]
-        server, name = self.session.server, new_name()
-        stack.callback(server.drop_database, name)
-        dsn = server.create_database(name, built.name)
-        return Arena(server, (Stage(name, dsn, 0, (), built.analyzed_rows, built.filled_rows),))
-
-    def close(self) -> None:
-        """Drop the databases."""
-        self._stack.close()
+    Raises:
+        SuiteError: It names a file that does not exist.
+    """
+    if callable(schema):
+        return Suite("plan_guard", root, hook=schema)
+    if not isinstance(schema, str | Path | Iterable):
+        msg = f"plan_guard_schema returned {schema!r}, which is neither SQL files nor a function"
+        raise SuiteError(msg, "It must return paths of SQL files, or a function that is given a DSN")
+    files = tuple(root / path for path in ([schema] if isinstance(schema, str | Path) else schema))
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing or not files:
+        msg = f"plan_guard_schema names {', '.join(missing) or 'no file'}" + (", which is no file" if missing else "")
+        raise SuiteError(msg, f"Its paths are absolute, or relative to {root}")
+    return Suite("plan_guard", root, schema=files, sources=files)
 
 
 class PlanGuard:
-    """Holds calls against budgets in a fresh copy of the schema.
+    """Holds calls against budgets. Each is measured in a fresh copy of the schema, and rolled back.
 
     Attributes:
         used: Snapshots that were compared with.
-        rows: What each call cost, as ``(name, figures)``.
+        properties: What each call cost and what a reader should know, as pytest's user properties.
     """
 
-    def __init__(self, template: Template, module: Path, test: str) -> None:
-        self._template = template
-        self._stack = ExitStack()
-        self._arenas: dict[int, Arena] = {}
+    def __init__(self, session: Session, suite: Suite, module: Path, test: str) -> None:
+        self._session = session
+        self._suite = suite
         self._module = module
         self._test = test
+        self._names: set[str] = set()
+        self._works: list[str | Work] = []
+        self._copies: dict[int, Arena] = {}
+        self._stack = ExitStack()
         self.used: set[Path] = set()
-        self.rows: list[tuple[str, str]] = []
+        self.properties: list[tuple[str, str]] = []
 
-    @property
-    def dsn(self) -> str:
-        """Connection string of this test's database, as superuser: to prepare what the calls will find."""
-        return self._arena(0).stages[0].dsn
+    def __enter__(self) -> PlanGuard:
+        """Itself; its databases are dropped at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def prepare(self, work: str | Work) -> None:
+        """Do something that the calls of this test find done, such as inserting rows.
+
+        It is done in each database that this test uses (an update of snapshots takes three), and then the tables are
+        vacuumed and analyzed.
+
+        Args:
+            work: SQL, or a function that is given the DSN of a database, as superuser.
+
+        Raises:
+            SuiteError: The SQL failed.
+        """
+        __tracebackhide__ = True
+        with _plainly():
+            self._works.append(work)
+            if self._copies:
+                for arena in self._copies.values():
+                    _do(arena.stages[0].dsn, [work])
+            else:
+                self._arena(0)
 
     def check(
         self,
@@ -115,49 +129,74 @@ class PlanGuard:
 
         Raises:
             PlanFailure: Something does not hold; an AssertionError.
-            SuiteError: A budget that cannot be meant.
+            SuiteError: A budget that cannot be meant, or two calls of one test without names.
         """
-        case = Case(
-            name=f"{self._test}: {name}" if name else self._test,
-            call=call,
-            parameters=tuple(parameters),
-            role=role,
-            claims=claims,
-            settings=dict(settings or {}),
-            before=before,
-            budget=budget if isinstance(budget, Budget) else Budget.from_mapping(budget),
-            snapshot=snapshot,
-            repeat=repeat,
-            warmups=warmups,
-        )
-        report = self._judged(case)
-        self.rows.append((case.name, figures_line(report)))
+        __tracebackhide__ = True
+        with _plainly():
+            report = self._judged(
+                Case(
+                    name=f"{self._test}: {name}" if name else self._test,
+                    call=call,
+                    parameters=tuple(parameters),
+                    role=role,
+                    claims=claims,
+                    settings=dict(settings or {}),
+                    before=before,
+                    budget=budget if isinstance(budget, Budget) else Budget.from_mapping(budget),
+                    snapshot=snapshot,
+                    repeat=repeat,
+                    warmups=warmups,
+                )
+            )
         if not report.passed:
             raise PlanFailure(report)
         return report
 
     def _judged(self, case: Case) -> CaseReport:
-        session = self._template.session
-        major = session.server.version_num // 10000
-        store = SnapshotStore(self._module.parent / SNAPSHOTS / re.sub(r"\W", "_", self._module.stem), major)
+        if case.name in self._names:
+            msg = f"{case.name!r} is checked twice in one test"
+            raise SuiteError(msg, 'Tell the calls apart: plan_guard.check(..., name="the second one")')
+        self._names.add(case.name)
+        session, snapshots = self._session, self._module.parent / SNAPSHOTS / self._module.stem
         if case.snapshot:
-            self.used.add(store.path(case.name))
-
-        def judge_in(number: int) -> Callable[[], Judge]:
-            return lambda: Judge(
-                self._arena(number), store, self._template.sources, self._template.suite.path.parent, session.options
-            )
-
-        if not session.update:
-            return judge_in(0)().judge(case)
-        judges = [judge_in(number) for number in range(AGREEING)]
-        return update_case(case, judges, store, only_new=session.update == "new")
+            self.used.add(session.store(snapshots).path(case.name))
+        report = session.judge_in(self._arena, case, snapshots, self._suite.sources)
+        self.properties += properties(report, updating=bool(session.update))
+        return report
 
     def _arena(self, number: int) -> Arena:
-        if number not in self._arenas:
-            self._arenas[number] = self._template.copy(self._stack, number)
-        return self._arenas[number]
+        built = self._session.arena(self._suite, number)
+        if not self._works:
+            return built  # each measurement takes a copy
+        if number not in self._copies:
+            name, server = new_name(), built.server
+            self._stack.callback(server.drop_database, name)
+            dsn = server.create_database(name, built.stages[0].name)
+            _do(dsn, self._works)
+            self._copies[number] = Arena(server, (Stage(name, dsn),))
+        return self._copies[number]
 
-    def close(self) -> None:
-        """Drop the databases."""
-        self._stack.close()
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Let an error be told by what it says: its way through this package is of no use to who wrote the test."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except (PlansError, ServerError) as error:
+        raise error.with_traceback(None) from None
+
+
+def _do(dsn: str, works: Iterable[str | Work]) -> None:
+    for work in works:
+        if callable(work):
+            work(dsn)
+            continue
+        try:
+            with psycopg.connect(dsn) as connection:
+                connection.execute(work.encode())
+        except psycopg.Error as error:
+            msg = f"what the test prepares failed: {str(error).strip()}"
+            raise SuiteError(msg, token="prepare_failed") from error
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("vacuum (freeze, analyze)")

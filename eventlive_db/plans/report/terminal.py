@@ -60,11 +60,13 @@ def _cases(report: Report, width: int) -> Iterator[str]:
 
 def _caption(report: Report, width: int) -> list[str]:
     measured = sizes(report)
-    at = "at each size, the smallest first"
-    if measured is not None:
-        at = f"at {' / '.join(size_name(rows) for rows in measured)}"
+    at = " at each size, the smallest first, one where all are the same;"
+    if measured == (0,):
+        at = " are"
+    elif measured is not None:
+        at = f" at {' / '.join(size_name(rows) for rows in measured)}, one where all are the same;"
     return wrapped(
-        f"Figures {at}, one where all are the same; of the generic and the custom plan the dearer one."
+        f"Figures{at} of the generic and the custom plan the dearer one."
         " Locks are those stronger than AccessShare; aborted are subtransactions.",
         width,
     )
