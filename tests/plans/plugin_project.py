@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from eventlive_db.server import Server
 
@@ -16,6 +19,17 @@ SCHEMA = (EXAMPLE / "schema.sql").read_text(encoding="utf-8")
 _INDEX = "create index jobs_waiting_idx on shop.jobs (queue, id) where state = 'waiting';"
 WITHOUT_INDEX = SCHEMA.replace(_INDEX, "")
 RENAMED = SCHEMA.replace("jobs_waiting_idx", "jobs_queue_idx")
+PYTHON = ("conftest.py", "test_jobs.py")
+EVERYTHING = ("plans.toml", *PYTHON)
+SECOND = """
+import pytest
+
+@pytest.fixture(scope="session")
+def plan_guard_schema():
+    return "second/schema.sql"
+"""
+"""Another conftest.py."""
+
 VARIABLES = ("CI", "GITHUB_ACTIONS", "PLAN_GUARD_DSN", "EVENTLIVE_DSN", "EVENTLIVE_POSTGRES", "PYTEST_XDIST_WORKER")
 UPDATE_LINE = 1 + SCHEMA[: SCHEMA.index("    update shop.jobs")].count("\n")
 """Line of the schema's file on which the function's statement begins."""
@@ -73,3 +87,14 @@ def databases(server: Server) -> set[str]:
     """Databases of runs of the plan guard."""
     with psycopg.connect(server.admin_dsn) as connection:
         return {name for (name,) in connection.execute(r"select datname from pg_database where datname ~ '^plans_'")}
+
+
+@contextmanager
+def mere_user(server: Server) -> Iterator[str]:
+    """DSN of a role that is no superuser, though it may make databases."""
+    with psycopg.connect(server.admin_dsn, autocommit=True) as connection:
+        connection.execute("create role test_mere_user createdb")
+        try:
+            yield make_conninfo(server.admin_dsn, options="-c role=test_mere_user")
+        finally:
+            connection.execute("drop role test_mere_user")

@@ -74,7 +74,8 @@ class Progress:
 
     def _look_for_unused(self, session: pytest.Session) -> None:
         update, complete = self.config.getoption("plan_update"), self.config.getoption("plan_complete")
-        if not (update or complete) or any("::" in argument for argument in self.config.args):
+        chosen = self.config.getoption("lf", False) or any("::" in argument for argument in self.config.args)
+        if chosen or not (update or complete):
             return
         for path in unused_files(self._modules - self._partial, {Path(path) for path in self.used}):
             told = path.relative_to(self.config.rootpath) if path.is_relative_to(self.config.rootpath) else path
