@@ -130,12 +130,15 @@ def _presence(server: Server) -> psycopg.Connection[tuple[object, ...]]:
     Raises:
         PlansError: The server cannot be worked with as this role.
     """
+    connection = None
     try:
         connection = psycopg.connect(server.admin_dsn, autocommit=True, application_name=APPLICATION_NAME)
         row = connection.execute(
             "select current_user, rolsuper from pg_catalog.pg_roles where rolname = current_user"
         ).fetchone()
     except psycopg.Error as error:
+        if connection is not None:
+            connection.close()
         msg = f"the server cannot be asked who is connected: {str(error).strip()}"
         raise PlansError(msg, token="server_unusable") from error
     if row is None or not row[1]:

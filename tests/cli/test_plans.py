@@ -21,8 +21,8 @@ from eventlive_db.server import Server
 from tests.plans.plugin_project import EXAMPLE, SCHEMA, UPDATE_LINE, VARIABLES, WITHOUT_INDEX, databases, mere_user
 from tests.support.database import EventliveDatabase
 
-NARROW = "buffers = 20"
-ADMISSIBLE = "buffers = 2"
+GENEROUS = "buffers = 20"
+TIGHT = "buffers = 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def test_rounds_are_counted_and_json_stays_one_object(plans: Plans) -> None:
     assert done.exit_code == 0
     assert json.loads(done.stdout)["rounds"] == {"made": 3, "held": 3}
     assert done.stderr.splitlines()[-1] == "3 of 3 rounds hold"
-    change("plans.toml", NARROW, ADMISSIBLE)
+    change("plans.toml", GENEROUS, TIGHT)
     broken = plans("check", "--repeat", "2", "--json")
     assert broken.exit_code == 1
     assert json.loads(broken.stdout)["rounds"] == {"made": 2, "held": 0}
@@ -228,7 +228,7 @@ def test_update_writes_what_is_missing_then_what_changed_and_removes_what_is_unu
 
 
 def test_update_writes_nothing_where_a_budget_is_broken(plans: Plans) -> None:
-    change("plans.toml", NARROW, ADMISSIBLE)
+    change("plans.toml", GENEROUS, TIGHT)
     done = plans("update")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "take a job: budget.buffers: " in done.stderr
@@ -236,7 +236,7 @@ def test_update_writes_nothing_where_a_budget_is_broken(plans: Plans) -> None:
 
 
 def test_report_writes_the_page_whether_all_holds_or_not(plans: Plans) -> None:
-    change("plans.toml", NARROW, ADMISSIBLE)
+    change("plans.toml", GENEROUS, TIGHT)
     done = plans("report", "--html", "page.html")
     assert done.exit_code == 1
     assert "budget.buffers" in Path("page.html").read_text()
@@ -348,6 +348,44 @@ def test_coverage_prints_its_settings_and_says_what_it_needs(plans: Plans) -> No
     missing = plans("coverage", "nothing.log", "--json")
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "nothing.log" in missing.stderr
+
+
+UNTESTED = """
+create function shop.forget_job(_id bigint) returns void
+language plpgsql
+as $$
+begin
+    delete from shop.jobs where id = _id;
+end
+$$;
+"""
+
+
+def test_coverage_names_the_statement_that_no_test_ran(
+    plans: Plans, pg_server: Server, make_database: Callable[..., str]
+) -> None:
+    if pg_server.log is None:
+        pytest.skip("this server's log is not on this machine")
+    schema = SCHEMA + UNTESTED
+    Path("schema.sql").write_text(schema)
+    begin = pg_server.log.stat().st_size
+    with psycopg.connect(make_database(), autocommit=True) as connection:
+        connection.execute(schema.encode())
+        connection.execute("load 'auto_explain'")
+        for name, value in COVERAGE_SETTINGS.items():
+            if name != "session_preload_libraries":  # takes a new session
+                connection.execute("select set_config(%s, %s, false)", [name, value])
+        connection.execute("select shop.take_job('queue 7')")
+    Path("server.log").write_bytes(pg_server.log.read_bytes()[begin:])
+    done = plans("coverage", "server.log", "--schema", "shop", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, done.stderr, told["percent"]) == (0, "", 50.0)
+    [missed] = told["uncovered"]
+    line = 1 + schema[: schema.index("    delete from")].count("\n")
+    assert (Path(missed["file"]).name, missed["line"]) == ("schema.sql", line)
+    failed = plans("coverage", "server.log", "--schema", "shop", "--fail-under", "51")
+    assert failed.exit_code == 1
+    assert f"schema.sql:{line}" in failed.stdout
 
 
 def test_clean_drops_what_a_killed_run_left_and_nothing_while_one_is_under_way(plans: Plans, pg_server: Server) -> None:

@@ -90,8 +90,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect ``plans.toml`` and ``*.plans.toml`` that are suites."""
     if file_path.name != "plans.toml" and not file_path.name.endswith(".plans.toml"):
         return None
-    if not _SUITE.search(file_path.read_text(encoding="utf-8", errors="replace")):
-        return None
+    try:
+        if not _SUITE.search(file_path.read_text(encoding="utf-8", errors="replace")):
+            return None
+    except OSError:
+        pass  # told when it is collected
     from eventlive_db.plans.pytest_plugin.items import SuiteFile
 
     return SuiteFile.from_parent(parent, path=file_path)
@@ -123,8 +126,9 @@ def plan_guard(request: pytest.FixtureRequest, plan_guard_schema: Any) -> Iterat
         problem = str(error)
     if problem:
         pytest.fail(problem, pytrace=False)
-    # The name without the file: two classes of a module may have a test of one name.
-    test = request.node.nodeid.partition("::")[2] or request.node.name
+    # Two classes of a module may have a test of one name. Not the node's id: pytest-xdist appends the group to it.
+    classes = [node.name for node in request.node.listchain() if isinstance(node, pytest.Class)]
+    test = "::".join([*classes, request.node.name])
     with PlanGuard(session_of(request.config), suite, request.path, test) as guard:
         yield guard
     request.config.stash[_PROGRESS].used.update(map(str, guard.used))

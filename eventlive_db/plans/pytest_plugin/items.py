@@ -38,7 +38,8 @@ class SuiteFile(pytest.File):
         items: list[pytest.Item] = [
             CaseItem.from_parent(self, name=case.name, suite=suite, case=case) for case in suite.cases
         ]
-        items.append(SnapshotsItem.from_parent(self, name="snapshots", suite=suite))
+        name = "snapshots" if all(case.name != "snapshots" for case in suite.cases) else "snapshots (files)"
+        items.append(SnapshotsItem.from_parent(self, name=name, suite=suite))
         for item in items:
             item.add_marker(group)
         return items
