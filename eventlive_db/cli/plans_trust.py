@@ -64,6 +64,14 @@ def coverage_command(
         Path | None,
         typer.Option(help="Take the schema and its files from this suite.", show_default="the only plans.toml"),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="DSN", help="A database with the functions.", show_default="one is made from the suite"),
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(help="SQL file with the functions; repeatable.", show_default="the suite's"),
+    ] = None,
     schema: Annotated[list[str] | None, typer.Option(help="Judge this schema alone; may be repeated.")] = None,
     dsn: DsnOption = None,
     kind: KindOption = None,
@@ -87,14 +95,17 @@ def coverage_command(
     if not logs:
         fail("name the logs of the test run; --settings prints what its server needs")
     with failures(), ExitStack() as stack:
-        loaded = find_suite(suite)
-        server = stack.enter_context(session_for(dsn, kind, Options())).server
-        name = new_name()
-        stack.callback(server.drop_database, name)
-        database = server.create_database(name)
-        build_schema(database, loaded)
+        sources = tuple(source or ())
+        if database is None:
+            loaded = find_suite(suite)
+            sources = sources or loaded.sources
+            server = stack.enter_context(session_for(dsn, kind, Options())).server
+            name = new_name()
+            stack.callback(server.drop_database, name)
+            database = server.create_database(name)
+            build_schema(database, loaded)
         with psycopg.connect(database, autocommit=True) as connection:
-            coverage = report(logs, connection, schemas=schema, sources=loaded.sources)
+            coverage = report(logs, connection, schemas=schema, sources=sources)
     typer.echo(json.dumps(coverage.to_dict()) if as_json else render(coverage, all_functions=everything))
     if coverage.percent < fail_under:
         raise typer.Exit(BROKEN)

@@ -147,6 +147,9 @@ def _larger(server: Server, suite: Suite, rows: int, stages: list[Stage], stack:
         if rows > filled:
             grown = [table for table, count in counts.items() if count > smallest.filled_rows.get(table, 0)]
             targets |= {table: counts[table] * rows // filled for table in grown}
+        if rows > filled and not targets:
+            msg = f"[scale] real = {scale.real} leaves it open which tables have more rows at {rows:,}"
+            raise SuiteError(msg, "Let real be the second of sizes at least, or name tables in raise")
         for table, target in targets.items():
             connection.execute(_RAISE, {"target": float(target), "table": table})
     return Stage(name, dsn, rows, tuple(sorted(targets)), smallest.analyzed_rows, counts)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from eventlive_db.plans.budget import Budget
-from eventlive_db.plans.ceilings import WAL_BYTES_SLACK, blamed, dearest, judge_run, takes
+from eventlive_db.plans.ceilings import WAL_BYTES_SLACK, blamed, dearest, judge_run
 from eventlive_db.plans.model import Executions, Measurement, PlanMode, Run, Violation
 
 __all__ = ["WAL_BYTES_SLACK", "judge", "judge_run"]
@@ -57,8 +57,14 @@ def _hot(case: str, measurement: Measurement, budget: Budget) -> Iterator[Violat
                     "an index on a column that the update changes,"
                     " or no room in the page (fillfactor, long transactions)",
                 ),
-                next((e for e in run.executions if takes(e, table) == "RowExclusive"), None),
+                next((e for e in run.executions if _updates(e, table)), None),
             )
+
+
+def _updates(executions: Executions, table: str) -> bool:
+    return any(n.relation == table and n.type in {"Update", "Merge"} for n in executions.first.node.walk()) or any(
+        n.relation == table and n.conflict == "UPDATE" for n in executions.first.node.walk()
+    )
 
 
 def _growth(case: str, measurements: tuple[Measurement, ...], budget: Budget) -> Iterator[Violation]:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from eventlive_db.cli.app import app
 from eventlive_db.plans.coverage import (
     COVERAGE_SETTINGS,
     Coverage,
@@ -25,7 +27,6 @@ from eventlive_db.plans.coverage import (
     render,
     report,
 )
-from eventlive_db.plans.coverage.__main__ import main
 from eventlive_db.server import TEST_SETTINGS, Server, open_server
 
 SETTINGS = {**TEST_SETTINGS, **COVERAGE_SETTINGS}
@@ -403,15 +404,14 @@ def test_without_a_source_a_statement_has_its_function_and_the_line_of_the_body(
 
 
 @pytest.fixture
-def command(shop: Shop, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+def command(shop: Shop) -> Callable[..., tuple[int, str]]:
     """Run the command; its exit status and what it said."""
 
     def run(*more: str) -> tuple[int, str]:
         dsn = f"{shop.connection.info.dsn} password={shop.connection.info.password}"
-        arguments = ["--log", str(shop.logged()), "--source", str(shop.file.parent), "--dsn", dsn, "--schema", "shop"]
-        status = main([*arguments, *more])
-        said = capsys.readouterr()
-        return status, said.out + said.err
+        arguments = [str(shop.logged()), "--source", str(shop.file), "--database", dsn, "--schema", "shop"]
+        done = CliRunner().invoke(app, ["plans", "coverage", *arguments, *more])
+        return done.exit_code, done.output
 
     return run
 
@@ -450,7 +450,7 @@ def test_without_pglast_the_error_says_what_to_install(
 
 
 def test_importing_the_package_does_not_import_pglast() -> None:
-    program = "import sys, eventlive_db.plans.coverage.__main__; sys.exit('pglast' in sys.modules)"
+    program = "import sys, eventlive_db.plans.coverage; sys.exit('pglast' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
