@@ -31,13 +31,14 @@ from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import Options, check, unused_snapshots
 from eventlive_db.plans.errors import CallFailedError
 from eventlive_db.plans.explain import explain as explain_call
-from eventlive_db.plans.model import PlanMode, Report
+from eventlive_db.plans.model import PlanMode
 from eventlive_db.plans.report.annotations import annotations as annotated
 from eventlive_db.plans.report.as_json import run_to_dict, to_dict
 from eventlive_db.plans.report.html import html_page
 from eventlive_db.plans.report.junit import junit_xml
 from eventlive_db.plans.report.terminal import nested, table
 from eventlive_db.plans.update import remove_unused
+from eventlive_db.plans.verdict import Report
 
 app = typer.Typer(
     no_args_is_help=True,

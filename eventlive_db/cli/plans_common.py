@@ -15,9 +15,9 @@ import typer
 
 from eventlive_db.plans.check import Options
 from eventlive_db.plans.errors import PlansError, SuiteError
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.session import Session
 from eventlive_db.plans.suite import Suite, load_suite
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import ServerError
 
 BROKEN = 1

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from eventlive_db.plans.budget import Budget, allowed_lock, matches, stronger
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import Executions, Run, Violation
+from eventlive_db.plans.model import Executions, Run
+from eventlive_db.plans.verdict import Violation
 
 WAL_BYTES_SLACK = 16
 """Bytes by which WAL records differ between runs of the same work, for alignment."""

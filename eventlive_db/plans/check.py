@@ -17,12 +17,13 @@ from eventlive_db.plans.frames import Place
 from eventlive_db.plans.guards import environment_violations, run_violations, steady_run
 from eventlive_db.plans.judge import judge
 from eventlive_db.plans.measure import measure_both, measure_updates
-from eventlive_db.plans.model import CaseReport, Measurement, Report, Updates, Violation
+from eventlive_db.plans.model import Measurement, Updates
 from eventlive_db.plans.snapshot import parse, render, take
 from eventlive_db.plans.sources import Sources, read_sources
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
 from eventlive_db.plans.ties import MARGIN, Tie, find_ties
+from eventlive_db.plans.verdict import CaseReport, Report, Violation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from eventlive_db.plans.model import PlanMode, Run, Violation
+from eventlive_db.plans.model import PlanMode, Run
+from eventlive_db.plans.verdict import Violation
 
 SAMPLED_PER_TARGET = 300
 """ANALYZE looks at this many rows for each unit of the statistics target. Source: PostgreSQL manual, ANALYZE."""

@@ -8,7 +8,8 @@ from functools import partial
 
 from eventlive_db.plans.budget import Budget
 from eventlive_db.plans.ceilings import WAL_BYTES_SLACK, blamed, dearest, judge_run
-from eventlive_db.plans.model import Executions, Measurement, PlanMode, Run, Violation
+from eventlive_db.plans.model import Executions, Measurement, PlanMode, Run
+from eventlive_db.plans.verdict import Violation
 
 __all__ = ["WAL_BYTES_SLACK", "judge", "judge_run"]
 

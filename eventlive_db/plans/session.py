@@ -13,11 +13,11 @@ from eventlive_db.plans.arena import Arena, build_arena
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import Judge, Options
 from eventlive_db.plans.errors import PlansError
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.sources import read_sources
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
 from eventlive_db.plans.update import AGREEING, ReplacingStore, update_case
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import TEST_SETTINGS, Server, ServerError, open_server
 
 APPLICATION_NAME = "plan guard"

@@ -13,7 +13,8 @@ from eventlive_db.plans.capture import Recording
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.frames import Place
 from eventlive_db.plans.measure import execute, measuring, prepare
-from eventlive_db.plans.model import Run, Statement, Violation
+from eventlive_db.plans.model import Run, Statement
+from eventlive_db.plans.verdict import Violation
 
 MARGIN = 0.02
 """Costs this close, as a share of the cheaper one, are a tie."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import Judge, relative
 from eventlive_db.plans.errors import SuiteError
-from eventlive_db.plans.model import CaseReport, Violation
 from eventlive_db.plans.snapshot import parse
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
+from eventlive_db.plans.verdict import CaseReport, Violation
 
 AGREEING = 3
 """Fresh databases that must give the same plans before a snapshot is kept."""

@@ -13,10 +13,10 @@ from eventlive_db.plans.arena import Arena, build_arena
 from eventlive_db.plans.budget import Budget
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import Judge, Options
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.sources import read_sources
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Scale, Suite
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import Server
 
 NO_STORE = Options(snapshots=False)

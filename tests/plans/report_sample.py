@@ -11,18 +11,9 @@ import psycopg
 
 from eventlive_db.plans.capture import capture
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import (
-    MODES,
-    CaseReport,
-    Measurement,
-    PlanMode,
-    Report,
-    Run,
-    Statement,
-    Updates,
-    Violation,
-)
+from eventlive_db.plans.model import MODES, Measurement, PlanMode, Run, Statement, Updates
 from eventlive_db.plans.nodes import Node
+from eventlive_db.plans.verdict import CaseReport, Report, Violation
 from eventlive_db.server import Server
 from tests.support.actors import new_id
 from tests.support.database import EventliveDatabase

@@ -17,8 +17,9 @@ from eventlive_db.plans.ceilings import WAL_BYTES_SLACK
 from eventlive_db.plans.errors import SuiteError
 from eventlive_db.plans.frames import Frame, Place
 from eventlive_db.plans.judge import judge
-from eventlive_db.plans.model import Measurement, Run, Statement, Updates, Violation
+from eventlive_db.plans.model import Measurement, Run, Statement, Updates
 from eventlive_db.plans.nodes import Node
+from eventlive_db.plans.verdict import Violation
 from eventlive_db.server import Server
 from tests.plans.plans_court import Court, case, court, line_of, tokens, write_suite
 

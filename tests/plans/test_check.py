@@ -14,13 +14,13 @@ import pytest
 
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import Judge, Options, check, relative
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.snapshot import Snapshot
 from eventlive_db.plans.snapshot_text import render
 from eventlive_db.plans.sources import Sources
 from eventlive_db.plans.store import SnapshotStore
 from eventlive_db.plans.suite import Suite
 from eventlive_db.plans.update import AGREEING, remove_unused, update_case
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import Server
 from tests.plans.plans_court import Court, case, court, tokens, write_suite
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import Report, Violation
 from eventlive_db.plans.report import html_page
+from eventlive_db.plans.verdict import Report, Violation
 from eventlive_db.server import Server
 from tests.plans.report_sample import HOSTILE, made_up, of_figures, real_report
 

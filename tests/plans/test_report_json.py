@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventlive_db.plans.model import Report, Violation
 from eventlive_db.plans.report import run_to_dict, to_dict
+from eventlive_db.plans.verdict import Report, Violation
 from eventlive_db.server import Server
 from tests.plans.report_sample import HOSTILE, made_up, of_figures, real_report
 

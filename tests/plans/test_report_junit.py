@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import Report, Violation
 from eventlive_db.plans.report import annotations as annotated
 from eventlive_db.plans.report import junit_xml
+from eventlive_db.plans.verdict import Report, Violation
 from eventlive_db.server import Server
 from tests.plans.report_sample import HOSTILE, made_up, of_figures, real_report
 

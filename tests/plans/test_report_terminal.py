@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from eventlive_db.plans.frames import Frame, Place
-from eventlive_db.plans.model import CaseReport, Measurement, Report, Run, Statement, Updates, Violation
+from eventlive_db.plans.model import Measurement, Run, Statement, Updates
 from eventlive_db.plans.nodes import Node
 from eventlive_db.plans.report.terminal import nested, table
 from eventlive_db.plans.report.text import printable, width_of
 from eventlive_db.plans.report.tree import branches
+from eventlive_db.plans.verdict import CaseReport, Report, Violation
 from eventlive_db.server import Server
 from tests.plans.report_sample import HOSTILE, made_up, of_figures, real_report
 

@@ -16,9 +16,10 @@ from eventlive_db.plans.errors import CallFailedError, PlansError, SuiteError
 from eventlive_db.plans.guards import steady_run
 from eventlive_db.plans.judge import judge, judge_run
 from eventlive_db.plans.measure import execute, measure_updates, measuring, prepare
-from eventlive_db.plans.model import MODES, Measurement, PlanMode, Run, Violation
+from eventlive_db.plans.model import MODES, Measurement, PlanMode, Run
 from eventlive_db.plans.mutate.catalog import bare_signatures
 from eventlive_db.plans.mutate.model import Mutant, Trace
+from eventlive_db.plans.verdict import Violation
 
 WRITTEN_PER_COPY = 2_000
 """WAL records that calls may write in one copy: what is rolled back leaves dead rows, which make later calls dearer."""

@@ -9,9 +9,10 @@ from eventlive_db.plans.case import Case
 from eventlive_db.plans.errors import CallFailedError
 from eventlive_db.plans.guards import slack
 from eventlive_db.plans.judge import WAL_BYTES_SLACK
-from eventlive_db.plans.model import MODES, PlanMode, Run, Violation
+from eventlive_db.plans.model import MODES, PlanMode, Run
 from eventlive_db.plans.mutate.bench import Bench, StillbornError
 from eventlive_db.plans.mutate.model import Mutant, MutantReport, Trace, Verdict
+from eventlive_db.plans.verdict import Violation
 
 _TOLD = 3
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from eventlive_db.plans.model import CaseReport, Report, Run
+from eventlive_db.plans.model import Run
 from eventlive_db.plans.pytest_plugin.progress import NOTE, ROW
 from eventlive_db.plans.report.annotations import annotations as annotated
+from eventlive_db.plans.verdict import CaseReport, Report
 
 
 class PlanFailure(AssertionError):  # noqa: N818  # pytest calls a failed assertion a failure

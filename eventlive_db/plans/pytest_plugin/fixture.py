@@ -13,11 +13,11 @@ from eventlive_db.plans.arena import Arena, Stage, new_name
 from eventlive_db.plans.budget import Budget
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.errors import PlansError, SuiteError
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.pytest_plugin.failure import PlanFailure, properties
 from eventlive_db.plans.pytest_plugin.unused import SNAPSHOTS
 from eventlive_db.plans.session import Session
 from eventlive_db.plans.suite import Suite
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import ServerError
 
 Work = Callable[[str], object]

@@ -12,12 +12,12 @@ import pytest
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.check import unused_snapshots
 from eventlive_db.plans.errors import PlansError
-from eventlive_db.plans.model import CaseReport
 from eventlive_db.plans.pytest_plugin import session_of
 from eventlive_db.plans.pytest_plugin.failure import PlanFailure, properties
 from eventlive_db.plans.pytest_plugin.progress import NOTE
 from eventlive_db.plans.suite import Suite, load_suite
 from eventlive_db.plans.update import remove_unused
+from eventlive_db.plans.verdict import CaseReport
 from eventlive_db.server import ServerError
 
 

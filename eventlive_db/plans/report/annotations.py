@@ -6,8 +6,8 @@ there is one, import it ``as annotated``.
 
 from collections.abc import Iterator
 
-from eventlive_db.plans.model import Report, Violation
 from eventlive_db.plans.report.text import printable
+from eventlive_db.plans.verdict import Report, Violation
 
 
 def annotations(report: Report) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import CaseReport, Measurement, Report, Run, Violation
+from eventlive_db.plans.model import Measurement, Run
 from eventlive_db.plans.report.tree import Branch, branches
+from eventlive_db.plans.verdict import CaseReport, Report, Violation
 
 FORMAT_VERSION = 1
 

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from eventlive_db.plans.model import LOCK_STRENGTH, CaseReport, Measurement, Report, Run
+from eventlive_db.plans.model import LOCK_STRENGTH, Measurement, Run
 from eventlive_db.plans.report.text import one_line, plural
+from eventlive_db.plans.verdict import CaseReport, Report
 
 NOTHING = "-"
 

@@ -8,11 +8,11 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from eventlive_db.plans.model import CaseReport, Report
 from eventlive_db.plans.report.figures import Figures, figures, short_names, size_name, sizes
 from eventlive_db.plans.report.html_case import badge, case_section, violations_list
 from eventlive_db.plans.report.markup import element, table, text
 from eventlive_db.plans.report.text import plural
+from eventlive_db.plans.verdict import CaseReport, Report
 
 _STYLES = ("page/page.css",)
 _SCRIPTS = ("page/page.js",)

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import CaseReport, Measurement, PlanMode, Run, Violation
+from eventlive_db.plans.model import Measurement, PlanMode, Run
 from eventlive_db.plans.report.figures import Figures, locks_line, size_name
 from eventlive_db.plans.report.markup import as_json, bullets, diff, element, escaped, table, text
 from eventlive_db.plans.report.plan_text import plan_lines, query_lines
 from eventlive_db.plans.report.text import plural, shortened
 from eventlive_db.plans.report.tree import Branch, branches, flat, place_line
+from eventlive_db.plans.verdict import CaseReport, Violation
 
 _QUERY_LENGTH = 240
 _RUN_HEADINGS = (

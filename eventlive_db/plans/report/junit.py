@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from eventlive_db.plans.model import CaseReport, Report, Violation
 from eventlive_db.plans.report.text import one_line, plural, printable
+from eventlive_db.plans.verdict import CaseReport, Report, Violation
 
 _SUITE_ITSELF = "the suite"
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from eventlive_db.plans.frames import Place
-from eventlive_db.plans.model import Report, Run, Violation
+from eventlive_db.plans.model import Run
 from eventlive_db.plans.report.columns import Column, lines
 from eventlive_db.plans.report.figures import figures, locks_line, short_names, size_name, sizes
 from eventlive_db.plans.report.plan_text import plan_lines, query_lines
 from eventlive_db.plans.report.text import one_line, plural, wrapped
 from eventlive_db.plans.report.tree import Branch, branches, place_line
+from eventlive_db.plans.verdict import Report, Violation
 
 _QUERY_LINES = 12
 
