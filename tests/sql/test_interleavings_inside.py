@@ -120,9 +120,10 @@ def crossing_batches(db: EventliveDatabase) -> tuple[list[str], list[str]]:
     ]
     lock = "select from eventlive.webinar_live_presence where user_id = %s for update"
     with held(db, lock, users[1]):
-        calls = [in_background(step.attempt) for step in steps]
-        for call, step in zip(calls, steps, strict=True):
-            settled(db, call, step.actor)
+        calls = []
+        for step in steps:
+            calls.append(in_background(step.attempt))
+            settled(db, calls[-1], step.actor)
     return sorted(outcome(call) for call in calls), violations(db, *gateways)
 
 
