@@ -212,6 +212,8 @@ def explain_command(
             fail(str(error).removeprefix(f"case {case.name!r}: "))
     text = json.dumps(run_to_dict(run, plans=True)) if as_json else nested(run, width=min(width(), 140))
     typer.echo(text.rstrip())
+    for sentence in (*run.unseen, *run.untold):
+        typer.echo(f"not all of it is told: {sentence}", err=True)
 
 
 def _claims(text: str | None) -> dict[str, Any] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,12 +79,18 @@ def failures() -> Iterator[None]:
 def session_for(
     dsn: str | None, kind: str | None, options: Options, real: int | None = None, update: str = ""
 ) -> Iterator[Session]:
-    """A session that is closed at the end."""
+    """A session that is closed at the end, also where a CI server ends the run with SIGTERM."""
     session = Session(dsn=dsn, kind=kind, options=options, update=update, real=real)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     try:
         yield session
     finally:
         session.close()
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def find_suite(path: Path | None) -> Suite:

@@ -144,7 +144,8 @@ def recorded(connection: psycopg.Connection[Any]) -> Iterator[Recording]:
 def capture(connection: psycopg.Connection[Any]) -> Iterator[list[Statement]]:
     """Collect every statement that the connection runs inside the block, children before parents.
 
-    Set the role before or inside the block: recording goes on under it, and it cannot switch it off.
+    Set the role before or inside the block: recording goes on under it. What it runs goes untold where it lowers
+    ``client_min_messages``; the measurements of this package see that by other counters (``unseen``).
 
     Args:
         connection: Of a superuser, or of a role that may load auto_explain and set its settings.

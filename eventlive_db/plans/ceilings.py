@@ -22,6 +22,7 @@ def judge_run(case: str, run: Run, budget: Budget) -> Iterator[Violation]:
     yield from _repeats(case, run, budget)
     yield from _scans(case, run, budget)
     yield from _touches(case, run, budget)
+    yield from _touched_unseen(case, run, budget)
     yield from _locks(case, run, budget)
     yield from _burned(case, run, budget)
     yield from _subtransactions(case, run, budget)
@@ -161,6 +162,23 @@ def _touches(case: str, run: Run, budget: Budget) -> Iterator[Violation]:
             yield blamed(
                 Violation(token, case, problem, "a look-up, a foreign key, a trigger or a policy was added"),
                 executions,
+            )
+
+
+def _touched_unseen(case: str, run: Run, budget: Budget) -> Iterator[Violation]:
+    """Tables that are locked for writing by what is no statement with a plan, such as TRUNCATE."""
+    seen = {table for executions in run.executions for table in executions.first.relations}
+    for table, mode in run.locks.items():
+        if table in seen or table == "advisory" or not stronger(mode, "AccessShare"):
+            continue
+        forbidden = matches(table, budget.never_touches)
+        if forbidden or (budget.only_touches is not None and not matches(table, budget.only_touches)):
+            token = "budget.never_touches" if forbidden else "budget.only_touches"
+            yield Violation(
+                token,
+                case,
+                f"{table} is locked ({mode}) by a command without a plan, and may not be touched",
+                "TRUNCATE, LOCK TABLE or another command was added",
             )
 
 

@@ -96,7 +96,9 @@ class Judge:
         violations = [
             replace(v, rows=stage.rows)
             for mode, repeated in runs.items()
-            for v in run_violations(case.name, mode, repeated)
+            for v in run_violations(
+                case.name, mode, repeated, limits_errors=case.budget.aborted_subtransactions is not None
+            )
         ]
         return _Measured(Measurement(steady, stage.rows, stage.raised), tuple(violations), ties)
 

@@ -74,13 +74,16 @@ def environment_violations(
             )
 
 
-def run_violations(case: str, mode: PlanMode, runs: tuple[Run, ...]) -> Iterator[Violation]:
+def run_violations(
+    case: str, mode: PlanMode, runs: tuple[Run, ...], *, limits_errors: bool = False
+) -> Iterator[Violation]:
     """What of repeated runs shows that they are not the steady state.
 
     Args:
         case: Name of the case, for the violations.
         mode: Plan mode of the runs.
         runs: In the order they were made, the warm-ups left out.
+        limits_errors: Whether the budget says how many errors may be caught.
     """
     steady = steady_run(runs)
     work = {run.work() for run in runs}
@@ -100,6 +103,17 @@ def run_violations(case: str, mode: PlanMode, runs: tuple[Run, ...]) -> Iterator
             case,
             f"the first measured call touched {runs[0].buffers} shared blocks and a later one {steady.buffers}",
             "it was cold: a connection's first calls also read the catalog; make two warm-up calls",
+            mode=mode,
+        )
+    # A statement that fails in an exception block is not told; a budget that limits such errors knows of it.
+    untold = (s for run in runs for s in run.untold if not (limits_errors and run.aborted))
+    for sentence in dict.fromkeys([*(s for run in runs for s in run.unseen), *untold]):
+        yield Violation(
+            "guard.unseen",
+            case,
+            sentence,
+            "client_min_messages was lowered, a cursor is left open, a statement failed inside an exception block, or"
+            " COPY did it: figures without it prove nothing",
             mode=mode,
         )
     images = max(run.wal_fpi for run in runs)

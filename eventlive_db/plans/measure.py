@@ -19,6 +19,7 @@ from eventlive_db.plans.capture import QUIET, RECORDING, Recording, enable, reco
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.errors import CallFailedError
 from eventlive_db.plans.model import MODES, PlanMode, Run, Updates
+from eventlive_db.plans.unseen import activity, open_cursors, silent_functions, unseen_tables
 
 MEASURED = 3
 """Calls that are measured in each plan mode; two of them have to agree."""
@@ -46,12 +47,17 @@ _SEQUENCES: LiteralString = """
 """
 
 _FUNCTIONS: LiteralString = """
-    select schemaname || '.' || funcname, sum(calls)::bigint
+    select schemaname || '.' || funcname
+               || case when count(*) over (partition by schemaname, funcname) > 1
+                       then '(' || pg_catalog.pg_get_function_identity_arguments(funcid) || ')' else '' end,
+           calls
       from pg_catalog.pg_stat_xact_user_functions
-     group by 1
 """
 
 _XMAX: LiteralString = "select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
+
+# A utility command, which auto_explain does not report.
+_LEVEL: LiteralString = "show client_min_messages"
 
 _ASSIGNED: LiteralString = "select pg_catalog.pg_current_xact_id_if_assigned() is not null"
 
@@ -132,15 +138,19 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
         locks_before = connection.execute(_LOCKS).fetchall()
         sequences = _counts(connection, _SEQUENCES)
         functions = _counts(connection, _FUNCTIONS)
+        tables = activity(connection)
         become(connection, case)
         recording.clear()
-        _call(connection, case)
+        unseen = _call(connection, case)
         statements = tuple(recording.statements)
         begun, aborted = tuple(recording.subtransactions), tuple(recording.aborted)
         connection.execute("set local role none")
+        unseen += open_cursors(connection)
+        untold = tuple(unseen_tables(tables, activity(connection), statements))
         locks = _strongest(set(connection.execute(_LOCKS)) - set(locks_before))
         sequences_taken = _difference(sequences, _counts(connection, _SEQUENCES))
         called = _difference(functions, _counts(connection, _FUNCTIONS))
+        unseen += silent_functions(connection, {name.partition("(")[0] for name in called})
         assigned = _value(connection, _ASSIGNED)
     # Those of the session outlive the rollback, and the next call would take them for what comes before it.
     connection.execute("select pg_catalog.pg_advisory_unlock_all()")
@@ -153,22 +163,39 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
         subtransactions=begun,
         aborted=aborted,
         function_calls=called,
+        unseen=unseen,
+        untold=untold,
     )
 
 
-def _call(connection: psycopg.Connection[Any], case: Case) -> None:
+def _call(connection: psycopg.Connection[Any], case: Case) -> tuple[str, ...]:
+    """Make the call; what kept the server from telling, a sentence each."""
     try:
         connection.execute(f"set local client_min_messages = {RECORDING}".encode())
-        if case.parameters:
-            connection.execute(case.call.encode(), case.parameters)
-        else:
-            connection.execute(case.call.encode())
+        send(connection, case)
+        level = _value(connection, _LEVEL)
         # What would run at commit belongs to the call.
         connection.execute("set constraints all immediate")
         connection.execute(f"set local client_min_messages = {QUIET}".encode())
     except psycopg.Error as error:
         msg = f"case {case.name!r}: the call failed: {str(error).strip()}"
         raise CallFailedError(msg) from error
+    return () if level == RECORDING else (f"the call sets client_min_messages to {level}: what it runs is not told",)
+
+
+def send(connection: psycopg.Connection[Any], case: Case) -> None:
+    """Send the call in the transaction that is open.
+
+    Raises:
+        psycopg.Error: It failed, or is more than one statement.
+        CallFailedError: It ended the transaction.
+    """
+    # Binary results are asked for by the extended protocol, which takes one statement: a COMMIT behind the call would
+    # keep what was to be rolled back.
+    connection.execute(case.call.encode(), case.parameters or None, binary=True)
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+        msg = f"case {case.name!r}: the call ended the transaction in which it is measured"
+        raise CallFailedError(msg, "Measure the function that it calls, without COMMIT or ROLLBACK")
 
 
 def measure_run(dsn: str, case: Case, mode: PlanMode) -> tuple[Run, ...]:
@@ -221,7 +248,7 @@ def measure_updates(dsn: str, case: Case) -> dict[str, Updates]:
             with connection.transaction():
                 become(connection, case)
                 try:
-                    connection.execute(case.call.encode(), case.parameters or None)
+                    send(connection, case)
                 except psycopg.Error as error:
                     msg = f"case {case.name!r}: the call failed when repeated: {str(error).strip()}"
                     raise CallFailedError(msg) from error

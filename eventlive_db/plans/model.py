@@ -26,6 +26,8 @@ LOCK_STRENGTH = (
 """Table lock modes from the weakest to the strongest. Source: PostgreSQL manual, "Explicit Locking"."""
 
 _SPACE = re.compile(r"\s+")
+# What EXECUTE puts into a text differs from one time to the next, and it is the same statement all the same.
+_CONSTANT = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,10 @@ class Run:
         sequences: Values taken from sequences, by ``schema.sequence``.
         subtransactions: Where subtransactions were begun: exception blocks.
         aborted: Where subtransactions were rolled back: errors that were caught.
-        function_calls: How often each function was called, by ``schema.name``; inlined SQL functions are not seen.
+        function_calls: How often each function was called, by ``schema.name``, with its arguments where there are
+            overloads; inlined SQL functions are not seen.
+        unseen: What kept the server from telling all that ran, a sentence each.
+        untold: Tables that were used by something that was not told, a sentence each.
     """
 
     statements: tuple[Statement, ...]
@@ -163,6 +168,8 @@ class Run:
     subtransactions: tuple[Place, ...] = ()
     aborted: tuple[Place, ...] = ()
     function_calls: Mapping[str, int] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def call(self) -> Statement:
@@ -206,7 +213,9 @@ class Run:
         for statement in self.table_statements:
             # By the frame, not the place: each statement of a SQL function has the text of all of them.
             frame = next((f for f in statement.frames if f.kind in {"plpgsql", "sql"}), None)
-            groups.setdefault((frame, statement.text), []).append(statement)
+            dynamic = frame is not None and "EXECUTE" in frame.at
+            text = _CONSTANT.sub("?", statement.text) if dynamic else statement.text
+            groups.setdefault((frame, text), []).append(statement)
         return tuple(
             Executions(
                 first=group[0],

@@ -81,8 +81,8 @@ class Node:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether it reads a table from end to end."""
-        return self.type.removeprefix("Parallel ") == "Seq Scan"
+        """Whether it reads a table without an index, from end to end or a part of it by position."""
+        return self.type.removeprefix("Parallel ") in {"Seq Scan", "Sample Scan", "Tid Range Scan"}
 
 
 def read_node(plan: Mapping[str, Any]) -> Node:

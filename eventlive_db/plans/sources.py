@@ -31,9 +31,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The functions of some SQL files. Where two files define one, the last one counts."""
+    """The functions of some SQL files. Where two files define one, the last one counts.
+
+    Attributes:
+        positions: By name, as it is written there.
+        overloaded: Names that stand for several functions: of these no position is told rather than a wrong one.
+    """
 
     positions: Mapping[str, Position] = field(default_factory=dict)
+    overloaded: frozenset[str] = frozenset()
 
     def find(self, place: Place) -> tuple[Path, int] | None:
         """File and line of a place; None where its function is in none of the files, or in two schemas of them.
@@ -42,10 +48,10 @@ class Sources:
         """
         name = place.name.replace('"', "")
         bare = name.rpartition(".")[2]
-        named = [name] if name in self.positions else [n for n in self.positions if n.rpartition(".")[2] == bare]
+        named = [n for n in self.positions if n.rpartition(".")[2] == bare]
         if "." in name:
-            named = [n for n in named if n in (name, bare)]
-        if len(named) != 1:
+            named = [name] if name in named else [n for n in named if n == bare]
+        if len(named) != 1 or named[0] in self.overloaded:
             return None
         position = self.positions[named[0]]
         return position.file, position.line + (place.line - 1 if place.line else 0)
@@ -58,10 +64,22 @@ def read_sources(files: Iterable[Path]) -> Sources:
         files: In the order in which they are run.
     """
     positions: dict[str, Position] = {}
+    parameters: dict[str, set[str]] = {}
     for file in files:
         text = file.read_text(encoding="utf-8")
         for match in _CREATE.finditer(text):
             body = _BODY.search(text, match.end())
             start = body.start(1) if body and body[1] else body.start() if body else match.start()
-            positions[match[1].replace('"', "")] = Position(file, text.count("\n", 0, start) + 1)
-    return Sources(positions)
+            name = match[1].replace('"', "")
+            positions[name] = Position(file, text.count("\n", 0, start) + 1)
+            parameters.setdefault(name, set()).add(_parameters(text, match.end()))
+    return Sources(positions, frozenset(name for name, lists in parameters.items() if len(lists) > 1))
+
+
+def _parameters(text: str, start: int) -> str:
+    """What stands between the parentheses of a definition, without its spaces."""
+    depth, end = 1, start
+    while end < len(text) and depth:
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        end += 1
+    return "".join(text[start:end].split())

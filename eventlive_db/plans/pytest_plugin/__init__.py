@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Follow the run."""
+    config.addinivalue_line("markers", "xdist_group(name): cases of one suite, which one process judges")
     progress = Progress(config)
     config.stash[_PROGRESS] = progress
     config.pluginmanager.register(progress, "plan_guard_progress")
