@@ -190,9 +190,18 @@ def send(connection: psycopg.Connection[Any], case: Case) -> None:
         psycopg.Error: It failed, or is more than one statement.
         CallFailedError: It ended the transaction.
     """
-    # Binary results are asked for by the extended protocol, which takes one statement: a COMMIT behind the call would
-    # keep what was to be rolled back.
-    connection.execute(case.call.encode(), case.parameters or None, binary=True)
+    if case.parameters:
+        connection.execute(case.call.encode(), case.parameters)
+    else:
+        # By the extended protocol, which takes one statement: a COMMIT behind the call would keep what is to be rolled
+        # back. psycopg itself takes the simple one where there are no parameters.
+        result = connection.pgconn.exec_params(case.call.encode(), None)
+        if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+        if result.status not in {psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.COMMAND_OK}:
+            connection.close()
+            msg = f"case {case.name!r}: {psycopg.pq.ExecStatus(result.status).name} is no result that can be measured"
+            raise CallFailedError(msg, "COPY cannot be measured; measure the query in it")
     if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
         msg = f"case {case.name!r}: the call ended the transaction in which it is measured"
         raise CallFailedError(msg, "Measure the function that it calls, without COMMIT or ROLLBACK")

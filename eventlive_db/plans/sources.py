@@ -41,17 +41,18 @@ class Sources:
     positions: Mapping[str, Position] = field(default_factory=dict)
     overloaded: frozenset[str] = frozenset()
 
-    def find(self, place: Place) -> tuple[Path, int] | None:
+    def find(self, place: Place, *, overloads: bool = False) -> tuple[Path, int] | None:
         """File and line of a place; None where its function is in none of the files, or in two schemas of them.
 
-        The server leaves the schema out for SQL functions, and where the search path makes it needless.
+        The server leaves the schema out for SQL functions, and where the search path makes it needless. Of a name that
+        stands for several functions there is no position; with ``overloads``, that of the last one.
         """
         name = place.name.replace('"', "")
         bare = name.rpartition(".")[2]
         named = [n for n in self.positions if n.rpartition(".")[2] == bare]
         if "." in name:
             named = [name] if name in named else [n for n in named if n == bare]
-        if len(named) != 1 or named[0] in self.overloaded:
+        if len(named) != 1 or (named[0] in self.overloaded and not overloads):
             return None
         position = self.positions[named[0]]
         return position.file, position.line + (place.line - 1 if place.line else 0)

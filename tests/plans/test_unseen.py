@@ -62,6 +62,12 @@ end $$;
 create function app.sampled() returns bigint language sql begin atomic
     select count(*) from app.jobs tablesample system (100);
 end;
+create table app.parts (id int, at date) partition by range (at);
+create table app.parts_now partition of app.parts default;
+create function app.routed() returns void language plpgsql as $$
+begin
+    insert into app.parts values (1, current_date);
+end $$;
 create function app.honest() returns void language plpgsql as $$
 begin
     perform from app.jobs j where j.id = 1;
@@ -88,6 +94,7 @@ def test_a_call_of_which_not_everything_is_told_never_passes(app: Court, functio
 
 def test_a_call_of_which_everything_is_told_passes(app: Court) -> None:
     assert guards(app, "app.honest()", statements=1) == []
+    assert guards(app, "app.routed()", statements=1) == []
 
 
 def test_a_caught_error_is_left_to_the_budget_that_limits_them(app: Court) -> None:
@@ -118,6 +125,13 @@ def test_a_call_that_ends_the_transaction_is_refused_and_keeps_nothing(app: Cour
         explain(dsn, case(call))
     with psycopg.connect(dsn) as connection:
         assert connection.execute("select count(*) from app.log").fetchone() == (0,)
+
+
+def test_a_result_without_a_binary_form_is_no_trouble_and_copy_is_refused(app: Court) -> None:
+    assert tokens(app.judge(case("select relacl from pg_class", budget={}))) == []
+    (violation,) = app.judge(case("copy app.jobs to stdout", budget={})).violations
+    assert violation.token == "call.failed"
+    assert "COPY cannot be measured" in violation.problem
 
 
 def test_of_an_overloaded_function_no_line_is_told_rather_than_a_wrong_one(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def _ran(body: Body, traces: Iterable[Trace], at_client: frozenset[str]) -> set[
 
 def _begin(routine: Routine, catalog: Catalog, sources: Sources) -> tuple[Path, int] | None:
     """File and line of the opening quote."""
-    found = sources.find(Place(routine.signature, 1))
+    found = sources.find(Place(routine.signature, 1), overloads=True)
     if found is None:
         return None
     file, line = found
