@@ -12,7 +12,7 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint plans plans-update plans-repeat mutate coverage test-container matrix \
+.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate coverage test-container matrix \
   constraints vendor clean
 
 help: ## list the targets
@@ -50,14 +50,17 @@ plans-update: $(READY) ## write the snapshots of the plans for each Postgres at 
 plans-repeat: $(READY) ## judge the plans 200 times, in databases built anew each time
 	@$(BIN)/eventlive-db plans check $(SUITE) --repeat 200 --complete $(if $(KIND),--kind $(KIND))
 
+test-plans: $(READY) ## the tests of the plan guard, and the plans of every function
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup $(if $(KIND),--pg-kind $(KIND)) tests/plans
+
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
 	@$(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
 
 # Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
-coverage: $(READY) ## the SQL, migration and plan tests, and which statements of the functions they run
+coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
-	  tests/sql tests/migrate tests/plans \
+	  tests/sql tests/migrate \
 	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
