@@ -32,7 +32,7 @@ demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgr
 	@$(BIN)/eventlive-db demo --kind embedded
 
 test: $(READY) ## pass the tests
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup
+	@$(PYTEST) -n $(WORKERS) --dist loadfile
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -51,7 +51,7 @@ plans-repeat: $(READY) ## judge the plans 200 times, in databases built anew eac
 	@$(BIN)/eventlive-db plans check $(SUITE) --repeat 200 --complete $(if $(KIND),--kind $(KIND))
 
 test-plans: $(READY) ## the tests of the plan guard, and the plans of every function
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup $(if $(KIND),--pg-kind $(KIND)) tests/plans
+	@$(PYTEST) -n $(WORKERS) --dist loadfile $(if $(KIND),--pg-kind $(KIND)) tests/plans
 
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
 	@$(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
@@ -59,18 +59,18 @@ mutate: $(READY) ## break the schema in many ways, and see that a budget notices
 # Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
 coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
 	  tests/sql tests/migrate \
 	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind container \
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --pg-kind container \
 	  tests/sql tests/migrate tests/plans tests/server/test_database.py
 
 matrix: $(READY) ## the SQL, migration and plan tests on each Postgres at hand (KINDS="installed embedded")
 	@for kind in $(KINDS); do echo "== $$kind"; \
-	  $(PYTEST) -n $(WORKERS) --dist loadgroup --pg-kind $$kind tests/sql tests/migrate tests/plans || exit 1; \
+	  $(PYTEST) -n $(WORKERS) --dist loadfile --pg-kind $$kind tests/sql tests/migrate tests/plans || exit 1; \
 	done
 
 constraints: ## pin the newest versions of all that the tests use

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,7 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Judge the plans on the same kind of Postgres."""
+    """Judge the plans on the same kind of Postgres; let signals do what they usually do.
+
+    What a shell starts in the background ignores SIGINT and SIGQUIT, and so would each program that a test starts to
+    end it so.
+    """
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     if config.option.plan_kind is None:
         config.option.plan_kind = config.getoption("--pg-kind")
 

@@ -85,12 +85,22 @@ def session_for(
         signal.signal(signal.SIGTERM, _end)
     try:
         yield session
+    except _Ended as ended:
+        raise SystemExit(128 + ended.number) from None
     finally:
         session.close()
 
 
+class _Ended(KeyboardInterrupt):
+    """A signal ended the run. Of this kind, since psycopg then cancels the call that is under way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def _end(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise _Ended(number)
 
 
 def find_suite(path: Path | None) -> Suite:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import generators, sql
 
 from eventlive_db.plans.budget import stronger
 from eventlive_db.plans.capture import QUIET, RECORDING, Recording, enable, recorded
@@ -194,8 +194,10 @@ def send(connection: psycopg.Connection[Any], case: Case) -> None:
         connection.execute(case.call.encode(), case.parameters)
     else:
         # By the extended protocol, which takes one statement: a COMMIT behind the call would keep what is to be rolled
-        # back. psycopg itself takes the simple one where there are no parameters.
-        result = connection.pgconn.exec_params(case.call.encode(), None)
+        # back. psycopg itself takes the simple one where there are no parameters. Waited for as psycopg does, for a
+        # signal to interrupt it.
+        connection.pgconn.send_query_params(case.call.encode(), None)
+        result = connection.wait(generators.execute(connection.pgconn))[-1]
         if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
         if result.status not in {psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.COMMAND_OK}:

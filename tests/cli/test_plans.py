@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -388,17 +390,38 @@ def test_coverage_names_the_statement_that_no_test_ran(
     assert f"schema.sql:{line}" in failed.stdout
 
 
-def test_clean_drops_what_a_killed_run_left_and_nothing_while_one_is_under_way(plans: Plans, pg_server: Server) -> None:
+ASLEEP = "from pg_stat_activity where datname ~ '^plans_' and query = 'select pg_sleep(600)'"
+
+
+@contextmanager
+def sleeping_run(server: Server) -> Iterator[subprocess.Popen[bytes]]:
+    """A run in a process of its own, in the middle of a call."""
     change("plans.toml", "select shop.take_job('queue 7')", "select pg_sleep(600)")
-    before = databases(pg_server)
     command = [sys.executable, "-m", "eventlive_db", "plans", "check"]
     with (
         subprocess.Popen(command, stderr=subprocess.DEVNULL) as process,
+        psycopg.connect(server.admin_dsn, autocommit=True) as connection,
+    ):
+        while not connection.execute(f"select {ASLEEP}").fetchall():
+            assert process.poll() is None
+        yield process
+
+
+def test_a_run_that_a_ci_server_ends_drops_its_databases(plans: Plans, pg_server: Server) -> None:
+    before = databases(pg_server)
+    with sleeping_run(pg_server) as process:
+        assert len(databases(pg_server) - before) == 2
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+        assert databases(pg_server) == before
+
+
+def test_clean_drops_what_a_killed_run_left_and_nothing_while_one_is_under_way(plans: Plans, pg_server: Server) -> None:
+    before = databases(pg_server)
+    with (
+        sleeping_run(pg_server) as process,
         psycopg.connect(pg_server.admin_dsn, autocommit=True) as connection,
     ):
-        asleep = "from pg_stat_activity where datname ~ '^plans_' and query = 'select pg_sleep(600)'"
-        while not connection.execute(f"select {asleep}").fetchall():
-            assert process.poll() is None
         busy = plans("clean")
         assert busy.exit_code == 2
         assert "a run of the plan guard is under way on this server (process " in busy.stderr
@@ -406,7 +429,7 @@ def test_clean_drops_what_a_killed_run_left_and_nothing_while_one_is_under_way(p
         process.wait()
         left = databases(pg_server) - before
         assert len(left) == 2
-        connection.execute(f"select pg_terminate_backend(pid) {asleep}")
+        connection.execute(f"select pg_terminate_backend(pid) {ASLEEP}")
         while connection.execute(
             "select from pg_stat_activity where application_name = 'plan guard' or datname ~ '^plans_'"
         ).fetchall():

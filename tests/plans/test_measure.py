@@ -38,6 +38,8 @@ insert into app.indexed select n from generate_series(1, 20) n;
 insert into app.tickets (job) values (1);
 
 create function app.helper(_i int) returns int language plpgsql stable as $$ begin return _i; end $$;
+create function app.same(_i int) returns int language plpgsql as $$ begin return _i; end $$;
+create function app.same(_t text) returns text language plpgsql as $$ begin return _t; end $$;
 
 create function app.catches(_times int, _write boolean, _fail boolean) returns void language plpgsql as $$
 begin
@@ -215,6 +217,11 @@ def test_functions_are_counted_as_often_as_they_are_called(dsn: str) -> None:
     run = once(dsn, "select app.helper(id) from app.items where id <= 30")
     assert run.function_calls == {"app.helper": 30}
     assert once(dsn, "select app.helper(id) from app.items where id < 0").function_calls == {}
+
+
+def test_functions_of_one_name_are_counted_apart(dsn: str) -> None:
+    run = once(dsn, "select app.same(1), app.same('x'), app.same(2) from app.items where id <= 2")
+    assert run.function_calls == {"app.same(_i integer)": 4, "app.same(_t text)": 2}
 
 
 def test_a_sort_that_does_not_fit_work_mem_is_counted_in_blocks_of_temporary_files(dsn: str) -> None:

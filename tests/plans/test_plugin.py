@@ -40,6 +40,12 @@ def test_another_project_uses_it_in_ten_lines(project: Project, names: tuple[str
     done.stdout.fnmatch_lines(["plan guard: 1 case has no snapshot yet; --plan-update-new-only writes what is missing"])
 
 
+def test_a_project_with_strict_markers_needs_no_xdist(project: Project) -> None:
+    project.example(*EVERYTHING)
+    done = project.run("--strict-markers", "-p", "no:xdist", "-p", "no:randomly")
+    done.assert_outcomes(passed=3)
+
+
 def test_what_does_not_hold_is_told_with_function_line_and_file_and_goes_to_junit_and_annotations(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,12 +160,13 @@ def test_each_budget_that_fails_shows_its_sentence_with_the_line_that_is_to_blam
 def test_workers_and_another_order_give_the_same_and_one_process_can_judge_a_suite(project: Project) -> None:
     project.example(*EVERYTHING)
     project.write("more.plans.toml", (project.path / "plans.toml").read_text().replace("buffers = 20", "buffers = 2"))
-    for arguments in (("--dist", "loadfile", "-v", "-p", "no:randomly"), ("-p", "randomly")):
+    together = [("--dist", how, "-v", "-p", "no:randomly") for how in ("loadfile", "loadgroup")]
+    for arguments in (*together, ("-p", "randomly")):
         done = project.run("-n", "2", "--plan-table", *arguments)
         done.assert_outcomes(passed=4, failed=1)
         done.stdout.fnmatch_lines(["more.plans.toml", "  take a job: 1 statement, *", "plans.toml", "test_jobs.py"])
         assert done.stdout.str().count("  budget.buffers: ") == 1
-        if "loadfile" in arguments:
+        if arguments in together:
             workers = re.findall(r"\[(gw\d)\].* (?:PASSED|FAILED) plans\.toml::", done.stdout.str())
             assert len(workers) == 2
             assert len(set(workers)) == 1
