@@ -23,7 +23,7 @@ def _explicit(dsn: str) -> Iterator[Server]:
             version_num = connection.info.server_version
     except psycopg.Error as exc:
         msg = f"the Postgres of the DSN cannot be reached: {exc}\n"
-        msg += "Correct the DSN (argument or EVENTLIVE_DSN) or start that server, or leave the DSN out."
+        msg += "Correct the DSN (argument or environment variable) or start that server, or leave the DSN out."
         raise ServerError(msg) from exc
     yield Server(kind="dsn", version_num=version_num, admin_dsn=dsn, admin_tcp_dsn=dsn)
 

@@ -33,11 +33,16 @@ class SuiteFile(pytest.File):
         if not suite.cases:
             msg = f"{self.path} has no case: write [[case]] with a name, a call and a budget"
             raise self.CollectError(msg)
+        # With --dist loadfile, or loadgroup where pytest is older than 9.2, one process builds the databases and judges
+        # all of the suite in them.
+        group = pytest.mark.xdist_group(f"plans:{self.path}")
         items: list[pytest.Item] = [
             CaseItem.from_parent(self, name=case.name, suite=suite, case=case) for case in suite.cases
         ]
         name = "snapshots" if all(case.name != "snapshots" for case in suite.cases) else "snapshots (files)"
         items.append(SnapshotsItem.from_parent(self, name=name, suite=suite))
+        for item in items:
+            item.add_marker(group)
         return items
 
 
@@ -45,19 +50,6 @@ class _Item(pytest.Item):
     def __init__(self, *, suite: Suite, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.suite = suite
-        # With --dist loadfile or loadgroup one process builds the databases, and judges all of the suite in them.
-        self.group = self.listchain()[-2].nodeid
-        self.add_marker(pytest.mark.xdist_group(self.group))
-
-    @property
-    def nodeid(self) -> str:
-        """With the group's name at its end under ``--dist loadgroup``, as pytest-xdist wants it.
-
-        It writes so itself, into an attribute that pytest stopped reading with 9.2.
-        """
-        name, end = super().nodeid, f"@{self.group}"
-        grouped = self.config.getoption("loadgroup", default=False) and not name.endswith(end)
-        return name + end if grouped else name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The sentences alone, without a traceback through this plugin."""
