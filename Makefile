@@ -5,6 +5,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# A file's tests stay on one worker, which makes what they share once.
+SPREAD  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Tests make a thousand databases: in memory, where there is much of it and programs may be run from there.
+MEMORY := $(shell grep -qs '^[^ ]* /dev/shm [^ ]* [^ ]*noexec' /proc/mounts \
+  || df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 6000000 { print "/dev/shm" }')
+IN_MEMORY = $(if $(MEMORY),TMPDIR=$(MEMORY))
 KINDS ?= installed embedded
 # One of them, or container; else the first there is.
 KIND ?=
@@ -32,7 +38,7 @@ demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgr
 	@$(BIN)/eventlive-db demo --kind embedded
 
 test: $(READY) ## pass the tests
-	@$(PYTEST) -n $(WORKERS) --dist loadfile
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD)
 
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -45,32 +51,32 @@ plans: $(READY) ## what each call costs at 1,000 to 1,000,000 rows, all of them 
 	@echo "Every plan: build/plans.html"
 
 plans-update: $(READY) ## write the snapshots of the plans for each Postgres at hand (KINDS="installed embedded")
-	@for kind in $(KINDS); do $(BIN)/eventlive-db plans update $(SUITE) --kind $$kind || exit 1; done
+	@for kind in $(KINDS); do $(IN_MEMORY) $(BIN)/eventlive-db plans update $(SUITE) --kind $$kind || exit 1; done
 
 plans-repeat: $(READY) ## judge the plans 200 times, in databases built anew each time
-	@$(BIN)/eventlive-db plans check $(SUITE) --repeat 200 --complete $(if $(KIND),--kind $(KIND))
+	@$(IN_MEMORY) $(BIN)/eventlive-db plans check $(SUITE) --repeat 200 --complete $(if $(KIND),--kind $(KIND))
 
 test-plans: $(READY) ## the tests of the plan guard, and the plans of every function
-	@$(PYTEST) -n $(WORKERS) --dist loadfile $(if $(KIND),--pg-kind $(KIND)) tests/plans
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/plans
 
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
-	@$(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
+	@$(IN_MEMORY) $(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
 
 # Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
 coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
 	  tests/sql tests/migrate \
 	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
-	@$(PYTEST) -n $(WORKERS) --dist loadfile --pg-kind container \
+	@$(PYTEST) $(SPREAD) --pg-kind container \
 	  tests/sql tests/migrate tests/plans tests/server/test_database.py
 
 matrix: $(READY) ## the SQL, migration and plan tests on each Postgres at hand (KINDS="installed embedded")
 	@for kind in $(KINDS); do echo "== $$kind"; \
-	  $(PYTEST) -n $(WORKERS) --dist loadfile --pg-kind $$kind tests/sql tests/migrate tests/plans || exit 1; \
+	  $(IN_MEMORY) $(PYTEST) $(SPREAD) --pg-kind $$kind tests/sql tests/migrate tests/plans || exit 1; \
 	done
 
 constraints: ## pin the newest versions of all that the tests use

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, handler)
     if config.option.plan_kind is None:
         config.option.plan_kind = config.getoption("--pg-kind")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers, begin with the files of few tests: theirs are long, and at the end one would wait for them."""
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: tests[item.path])
 
 
 @pytest.fixture(scope="session")
