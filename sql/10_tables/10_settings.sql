@@ -12,10 +12,12 @@ create table eventlive.settings (
     client_visible boolean not null default false,
     description text not null,
     constraint settings_key_is_snake_case check (key ~ '^[a-z][a-z0-9_]{2,62}$'),
-    constraint settings_value_type_known check (value_type in ('integer', 'number', 'boolean')),
+    constraint settings_value_type_known check (value_type in ('integer', 'number', 'boolean', 'text')),
     constraint settings_value_within_bounds check (
         case value_type
             when 'boolean' then jsonb_typeof(value) = 'boolean'
+            when 'text' then
+                jsonb_typeof(value) = 'string' and char_length(value #>> '{}') between min_value and max_value
             else
                 -- Six decimals at most: what a real can hold, and more than anybody needs.
                 case when jsonb_typeof(value) = 'number'
@@ -32,11 +34,11 @@ create table eventlive.settings (
 comment on table eventlive.settings is 'Intervals, limits and thresholds. Change with eventlive.set_setting(key, value).';
 comment on column eventlive.settings.key is 'Name, and the key of a webinar''s override.';
 comment on column eventlive.settings.value is 'The value in force for webinars without an override.';
-comment on column eventlive.settings.value_type is 'integer, number or boolean.';
+comment on column eventlive.settings.value_type is 'integer, number, boolean or text.';
 comment on column eventlive.settings.default_value is 'What the package ships.';
-comment on column eventlive.settings.min_value is 'Smallest value allowed, for numbers.';
-comment on column eventlive.settings.max_value is 'Largest value allowed, for numbers.';
-comment on column eventlive.settings.unit is 's for seconds, 1/s for a rate, bytes, rows; null for a bare number.';
+comment on column eventlive.settings.min_value is 'Smallest value allowed, for numbers; for a text its shortest length.';
+comment on column eventlive.settings.max_value is 'Largest value allowed, for numbers; for a text its greatest length.';
+comment on column eventlive.settings.unit is 's for seconds, 1/s for a rate, bytes, rows, characters; null for a bare number.';
 comment on column eventlive.settings.per_webinar is 'Whether webinars.settings may override it.';
 comment on column eventlive.settings.client_visible is 'Whether webinar_client_settings sends it.';
 comment on column eventlive.settings.description is 'What it does.';
@@ -93,5 +95,11 @@ select key, value, value, value_type, min_value, max_value, unit, per_webinar, c
     ('email_verified_claim_required', 'true', 'boolean', null, null, null, true, false,
         'Whether the email claim counts only beside email_verified true; switch off only where tokens are never issued before the address is confirmed.'),
     ('anyone_may_create', 'false', 'boolean', null, null, null, false, false,
-        'Whether every signed-in user may create a webinar, and so become its host.')
+        'Whether every signed-in user may create a webinar, and so become its host.'),
+    ('jwt_issuer', '""', 'text', 0, 500, 'characters', false, false,
+        'What iss of a user''s token must be, where pre_request runs; empty: anything.'),
+    ('jwt_audience', '""', 'text', 0, 500, 'characters', false, false,
+        'What aud of a user''s token must be or hold, where pre_request runs; empty: anything.'),
+    ('jwt_service_issuer', '""', 'text', 0, 500, 'characters', false, false,
+        'What iss of a token of service_role must be, where pre_request runs; empty: anything.')
   ) as s (key, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description);

@@ -19,6 +19,9 @@ begin
     if coalesce(
         case v_setting.value_type
             when 'boolean' then jsonb_typeof(_value) = 'boolean'
+            when 'text' then
+                jsonb_typeof(_value) = 'string'
+                and char_length(_value #>> '{}') between v_setting.min_value and v_setting.max_value
             when 'integer' then
                 v_number = trunc(v_number) and v_number between v_setting.min_value and v_setting.max_value
             else v_number = round(v_number, 6) and v_number between v_setting.min_value and v_setting.max_value

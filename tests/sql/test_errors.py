@@ -43,6 +43,11 @@ def registering_as(identity: Identity) -> Scenario:
     return lambda cast: Actor(cast.db.connect(), identity).refused("webinar_register", webinar_id=WEBINAR)
 
 
+def asking_before_a_request(claims: dict[str, object]) -> Scenario:
+    """What PostgREST calls first, with more claims than a user's id."""
+    return lambda cast: Actor(cast.db.connect(), Identity.user(new_id(), **claims)).refused("pre_request")
+
+
 def entering_twice(policy: str, **settings: str) -> Scenario:
     """A second session beside the first, under a policy for duplicate logins."""
 
@@ -88,6 +93,8 @@ SCENARIOS: dict[str, Scenario] = {
     "setting_out_of_range": refused("host", "webinar_configure", changes={"settings": {"pacing_jitter": 9}}),
     "unauthenticated": registering_as(Identity("authenticated")),
     "invalid_claims": registering_as(Identity.user("nobody")),
+    "token_expired": asking_before_a_request({"exp": 1}),
+    "token_not_accepted": asking_before_a_request({}),
     "not_registered": refused("stranger", "webinar_presence_ping"),
     "guests_not_allowed": with_webinar(refused("guest", "webinar_enter", session_id=new_id()), access_policy="auth"),
     "not_invited": with_webinar(

@@ -22,6 +22,7 @@ MAY_CALL = {
     "webinar_session_heartbeat": {"anon", "authenticated"},
     "webinar_leave": {"anon", "authenticated"},
     "webinar_client_settings": {"anon", "authenticated", "service_role"},
+    "pre_request": {"anon", "authenticated", "service_role"},
     "webinar_register": {"authenticated"},
     "webinar_presence_ping": {"authenticated"},
     "webinar_presence_ping_many": {"service_role"},

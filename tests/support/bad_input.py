@@ -19,6 +19,7 @@ VALID: dict[str, tuple[str, dict[str, object]]] = {
     "webinar_leave": ("guest", {"webinar_id": WEBINAR, "session_id": SESSION, "leave_token": LEAVE_TOKEN}),
     "webinar_presence_ping_many": ("service", {"webinar_id": WEBINAR, "user_ids": [ATTENDEE]}),
     "webinar_client_settings": ("guest", {"webinar_id": WEBINAR}),
+    "pre_request": ("guest", {}),
     "webinar_create": (
         "admin",
         {
@@ -54,6 +55,7 @@ UNKNOWN_WEBINAR = {
     "webinar_leave": "session_not_found",
     "webinar_presence_ping_many": "webinar_not_found",
     "webinar_client_settings": "webinar_not_found",
+    "pre_request": None,
     "webinar_create": None,
     # To a host of another webinar, one that does not exist looks like one that is not theirs.
     "webinar_configure": "not_allowed",
@@ -71,6 +73,7 @@ WITHOUT_CLAIMS = {
     "webinar_session_heartbeat": "session_not_found",
     "webinar_leave": None,
     "webinar_client_settings": None,
+    "pre_request": "token_not_accepted",
     "webinar_create": "unauthenticated",
     "webinar_configure": "unauthenticated",
     "webinar_set_status": "unauthenticated",

@@ -1,0 +1,250 @@
+-- Released: never change this file. A change of the schema is a new migration.
+
+set local lock_timeout = '5s';
+set local search_path = pg_catalog, pg_temp;
+
+set local role eventlive_owner;
+
+-- Settings that are texts.
+alter table eventlive.settings
+    drop constraint settings_value_type_known,
+    drop constraint settings_value_within_bounds,
+    add constraint settings_value_type_known check (value_type in ('integer', 'number', 'boolean', 'text')),
+    add constraint settings_value_within_bounds check (
+        case value_type
+            when 'boolean' then jsonb_typeof(value) = 'boolean'
+            when 'text' then
+                jsonb_typeof(value) = 'string' and char_length(value #>> '{}') between min_value and max_value
+            else
+                -- Six decimals at most: what a real can hold, and more than anybody needs.
+                case when jsonb_typeof(value) = 'number'
+                    then value::numeric = round(value::numeric, case value_type when 'integer' then 0 else 6 end)
+                        and value::numeric >= min_value
+                        and value::numeric <= max_value
+                    else false
+                end
+        end
+    );
+comment on column eventlive.settings.value_type is 'integer, number, boolean or text.';
+comment on column eventlive.settings.min_value is 'Smallest value allowed, for numbers; for a text its shortest length.';
+comment on column eventlive.settings.max_value is 'Largest value allowed, for numbers; for a text its greatest length.';
+comment on column eventlive.settings.unit is 's for seconds, 1/s for a rate, bytes, rows, characters; null for a bare number.';
+
+insert into eventlive.settings
+    (key, value, default_value, value_type, min_value, max_value, unit, per_webinar, client_visible, description)
+select key, value, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description
+  from (values
+    ('jwt_issuer', '""'::jsonb, 'text', 0, 500, 'characters', false, false,
+        'What iss of a user''s token must be, where pre_request runs; empty: anything.'),
+    ('jwt_audience', '""', 'text', 0, 500, 'characters', false, false,
+        'What aud of a user''s token must be or hold, where pre_request runs; empty: anything.'),
+    ('jwt_service_issuer', '""', 'text', 0, 500, 'characters', false, false,
+        'What iss of a token of service_role must be, where pre_request runs; empty: anything.')
+  ) as s (key, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description);
+
+create or replace function eventlive.check_setting(_key text, _value jsonb, _for_webinar boolean)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_setting eventlive.settings;
+    v_number numeric;
+begin
+    select s.* into v_setting from eventlive.settings s where s.key = _key;
+    if not found or (_for_webinar and not v_setting.per_webinar) then
+        perform eventlive.raise_error('unknown_setting', jsonb_build_object('key', left(_key, 100)));
+    end if;
+
+    if jsonb_typeof(_value) = 'number' then
+        v_number := _value::numeric;
+    end if;
+    if coalesce(
+        case v_setting.value_type
+            when 'boolean' then jsonb_typeof(_value) = 'boolean'
+            when 'text' then
+                jsonb_typeof(_value) = 'string'
+                and char_length(_value #>> '{}') between v_setting.min_value and v_setting.max_value
+            when 'integer' then
+                v_number = trunc(v_number) and v_number between v_setting.min_value and v_setting.max_value
+            else v_number = round(v_number, 6) and v_number between v_setting.min_value and v_setting.max_value
+        end,
+        false
+    ) then
+        return;
+    end if;
+    perform eventlive.raise_error('setting_out_of_range', jsonb_strip_nulls(jsonb_build_object(
+        'key', _key,
+        'type', v_setting.value_type,
+        'min', v_setting.min_value,
+        'max', v_setting.max_value,
+        'unit', v_setting.unit
+    )));
+end
+$$;
+
+create or replace function eventlive.raise_error(_token text, _payload jsonb default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_status integer;
+    v_message text;
+    v_hint text;
+begin
+    select e.status, e.message, e.hint
+      into v_status, v_message, v_hint
+      from (values
+        ('invalid_argument', 400, 'Invalid argument',
+            'The payload names the argument and what it must be.'),
+        ('isolation_not_supported', 400, 'Isolation level not supported',
+            'Call in a read committed transaction; look at default_transaction_isolation of the role and the database.'),
+        ('unknown_setting', 400, 'Unknown setting',
+            'The payload names the key; eventlive.settings lists the keys that exist.'),
+        ('setting_out_of_range', 400, 'Setting out of range',
+            'The payload gives the type and the bounds.'),
+        ('unauthenticated', 401, 'Not signed in',
+            'Send a token whose sub is the id of the user.'),
+        ('invalid_claims', 401, 'Invalid claims',
+            'request.jwt.claims must be a JSON object and its sub a uuid.'),
+        ('token_expired', 401, 'Token expired',
+            'Get a new token, then call again.'),
+        ('token_not_accepted', 401, 'Token not accepted',
+            'The payload names the claim that is missing or not what this service takes; get a token from its issuer.'),
+        ('not_registered', 403, 'Not registered',
+            'Register first; do not repeat this call before that.'),
+        ('guests_not_allowed', 403, 'Guests are not allowed',
+            'Sign in, then enter again.'),
+        ('not_invited', 403, 'Not invited',
+            'The e-mail address must be on the list of this webinar; ask its host.'),
+        ('email_not_verified', 403, 'E-mail address not verified',
+            'This webinar needs a token with a verified e-mail claim.'),
+        ('ejected', 403, 'Ejected from this webinar',
+            'Only a host can let this user in again.'),
+        ('not_allowed', 403, 'Not allowed',
+            'This needs a higher role in the webinar, an administrator or service_role.'),
+        ('session_not_yours', 403, 'Not your session',
+            'Make a new session id and enter with it.'),
+        ('webinar_not_found', 404, 'No such webinar',
+            'Check the id.'),
+        ('session_not_found', 404, 'No such session',
+            'Enter the webinar first; after entering, check the id and who is signed in.'),
+        ('duplicate_session', 409, 'Already watching in another session',
+            'The payload lists the other sessions. Under the policy ask, enter again with _take_over true.'),
+        ('webinar_exists', 409, 'A webinar with this slug exists',
+            'Choose another slug, or change the existing one with webinar_configure.'),
+        ('status_change_refused', 409, 'Status change refused',
+            'The payload gives the present status and those that may follow it.'),
+        ('last_host', 409, 'A webinar needs a host',
+            'Make somebody else host first.'),
+        ('webinar_ended', 410, 'The webinar has ended',
+            'Stop calling for this webinar.'),
+        ('session_replaced', 410, 'Session replaced by another one',
+            'Make a new session id to enter again; the payload names the session that took over.'),
+        ('session_ejected', 410, 'Session ejected',
+            'Stop calling for this session.'),
+        ('session_expired', 410, 'Session expired',
+            'Make a new session id and enter again.'),
+        ('session_left', 410, 'Session was left',
+            'Make a new session id and enter again.'),
+        ('too_many_sessions', 429, 'Too many open sessions',
+            'Leave one first, or wait until one expires.')
+      ) as e (token, status, message, hint)
+     where e.token = _token;
+
+    if not found then
+        raise exception using
+            errcode = 'internal_error',
+            message = format('raise_error does not know the token %s', _token);
+    end if;
+
+    raise exception using
+        errcode = 'PT' || v_status,
+        message = v_message,
+        detail = case when _payload is null then _token else _token || ' ' || _payload::text end,
+        hint = v_hint;
+end
+$$;
+
+-- What PostgREST calls before each request (db-pre-request): a token that is not meant for this service ends here.
+-- The signature was checked before; identity is checked again by every function.
+
+create function eventlive.pre_request()
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := eventlive.current_user_id();  -- refuses malformed claims
+    v_claims json := nullif(current_setting('request.jwt.claims', true), '')::json;
+    v_role text := current_setting('role', true);
+    v_now numeric := extract(epoch from clock_timestamp());
+    v_is_service boolean := coalesce(v_role = 'service_role', false);
+    v_issuer text;
+    v_audience text;
+    v_aud jsonb;
+begin
+    -- A request without a token, or with the key that a page carries: nobody in particular.
+    if v_role = 'anon' and v_user_id is null and (v_claims ->> 'exp') is null then
+        return;
+    end if;
+
+    if v_user_id is null and not v_is_service and v_role is distinct from 'anon' then
+        perform eventlive.raise_error('token_not_accepted', '{"claim": "sub"}');
+    end if;
+
+    if json_typeof(v_claims -> 'exp') = 'number' then
+        if (v_claims ->> 'exp')::numeric <= v_now then
+            perform eventlive.raise_error('token_expired');
+        end if;
+    elsif v_user_id is not null or (v_claims ->> 'exp') is not null then
+        perform eventlive.raise_error('token_not_accepted', '{"claim": "exp"}');
+    end if;
+
+    if v_user_id is null and not v_is_service then
+        return;
+    end if;
+
+    select max(s.value #>> '{}') filter (where s.key = case when v_is_service then 'jwt_service_issuer' else 'jwt_issuer' end),
+           max(s.value #>> '{}') filter (where s.key = 'jwt_audience' and not v_is_service)
+      into v_issuer, v_audience
+      from eventlive.settings s
+     where s.key in ('jwt_issuer', 'jwt_audience', 'jwt_service_issuer');
+
+    if v_issuer <> '' and (v_claims ->> 'iss') is distinct from v_issuer then
+        perform eventlive.raise_error('token_not_accepted', '{"claim": "iss"}');
+    end if;
+    if v_audience <> '' then
+        v_aud := (v_claims -> 'aud')::jsonb;
+        if v_aud is null or not (v_aud = to_jsonb(v_audience) or v_aud @> jsonb_build_array(v_audience)) then
+            perform eventlive.raise_error('token_not_accepted', '{"claim": "aud"}');
+        end if;
+    end if;
+end
+$$;
+
+comment on function eventlive.pre_request() is 'Body of eventlive_api.pre_request.';
+revoke all on function eventlive.pre_request() from public, anon, authenticated, service_role;
+grant execute on function eventlive.pre_request() to anon, authenticated, service_role;
+
+create function eventlive_api.pre_request()
+returns void
+language sql
+stable
+security invoker
+begin atomic
+    select eventlive.pre_request();
+end;
+
+comment on function eventlive_api.pre_request() is
+    'For db-pre-request of PostgREST: ends a request whose token has expired, was issued by or for somebody else, or has no uuid as sub, with 401. Issuer and audience are settings.';
+revoke all on function eventlive_api.pre_request() from public, anon, authenticated, service_role;
+grant execute on function eventlive_api.pre_request() to anon, authenticated, service_role;
+
+reset role;
+notify pgrst, 'reload schema';
