@@ -102,11 +102,13 @@ def table(path: Path, heading: str) -> list[list[str]]:
 
 def test_the_readme_lists_every_function_and_its_parameters(db: EventliveDatabase) -> None:
     listed = dict(
-        re.findall(r"`(webinar_\w+)\(([^)]*)\)`", "\n".join(" ".join(r) for r in table(DOCUMENTS[0], "The functions")))
+        re.findall(
+            r"`((?:webinar|pre)_\w+)\(([^)]*)\)`", "\n".join(" ".join(r) for r in table(DOCUMENTS[0], "The functions"))
+        )
     )
     actual = dict(
         db.rows(
-            "select proname, array_to_string(proargnames, ', ') from pg_proc"
+            "select proname, coalesce(array_to_string(proargnames, ', '), '') from pg_proc"
             " where pronamespace = 'eventlive_api'::regnamespace"
         )
     )

@@ -79,10 +79,13 @@ def failures() -> Iterator[None]:
 def session_for(
     dsn: str | None, kind: str | None, options: Options, real: int | None = None, update: str = ""
 ) -> Iterator[Session]:
-    """A session that is closed at the end, also where a CI server ends the run with SIGTERM."""
+    """A session that is closed at the end, also where a CI server or a closed terminal ends the run by a signal."""
     session = Session(dsn=dsn, kind=kind, options=options, update=update, real=real)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _end)
+        for name in ("SIGTERM", "SIGHUP"):
+            # Windows has no SIGHUP; nohup has it ignored.
+            if (number := getattr(signal, name, None)) and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _end)
     try:
         yield session
     except _Ended as ended:

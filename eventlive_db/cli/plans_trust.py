@@ -128,9 +128,12 @@ def clean_command(
         if row is not None:
             fail(f"a run of the plan guard is under way on this server (process {row[0]}); wait until it has ended")
         found = connection.execute(
-            "select datname from pg_catalog.pg_database d where datname ~ '^plans_[0-9a-f]{16}$' and not exists"
-            " (select from pg_catalog.pg_stat_activity a where a.datid = d.oid) order by 1"
+            "select datname, (select min(a.pid) from pg_catalog.pg_stat_activity a where a.datid = d.oid)"
+            "  from pg_catalog.pg_database d where datname ~ '^plans_[0-9a-f]{16}$' order by 1"
         ).fetchall()
-        for (name,) in found:
+        for name, user in found:
+            if user is not None:
+                typer.echo(f"left {name}: process {user} is connected to it", err=True)
+                continue
             connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
             typer.echo(f"dropped {name}")

@@ -8,6 +8,7 @@ of level LOG, together with the call stack. Source: PostgreSQL manual, appendix 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,11 @@ _SQL_FUNCTIONS = """
      where l.lanname = 'sql' and p.proretset and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace
 """
 
+_PLAN = re.compile(r"duration: [\d.]+ ms  plan:\n")
+
+# Of a MERGE into several partitions the server writes these counts into the list of tables, which is no JSON.
+_MERGED = re.compile(r',\s*"Tuples (?:Inserted|Updated|Deleted|Skipped)": \d+(?:\.\d+)?(?=\s*[,\]])')
+
 QUIET = "error"
 """``client_min_messages`` between recordings."""
 
@@ -68,11 +74,13 @@ class Recording:
         nest: What ended, and what ran inside what.
         subtransactions: Where one was begun.
         aborted: Where one was rolled back.
+        unreadable: A sentence for each plan that cannot be read.
     """
 
     nest: Nest = field(default_factory=Nest)
     subtransactions: list[Place] = field(default_factory=list)
     aborted: list[Place] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def statements(self) -> list[Statement]:
@@ -84,13 +92,22 @@ class Recording:
         self.nest.clear()
         self.subtransactions.clear()
         self.aborted.clear()
+        self.unreadable.clear()
 
     def receive(self, notice: psycopg.errors.Diagnostic) -> None:
         """Take a message of the server."""
         text = notice.message_primary or ""
-        if notice.severity_nonlocalized == "LOG" and " plan:\n" in text:
+        if notice.severity_nonlocalized == "LOG" and (found := _PLAN.match(text)):
             frames = parse_context(notice.context)
-            self.nest.end(_read(json.loads(text.split(" plan:\n", 1)[1]), frames))
+            try:
+                plan = json.loads(_MERGED.sub("", text[found.end() :]))
+            except json.JSONDecodeError as error:
+                # An error in a notice handler would end nothing.
+                self.unreadable.append(
+                    f"a plan that the server sent cannot be read ({error}): {' '.join(text.split())[:200]}"
+                )
+                return
+            self.nest.end(_read(plan, frames))
         # The block's own level is (1); PL/pgSQL begins, ends and aborts one at a time.
         elif text.startswith("StartSubTransaction(1) "):
             self.subtransactions.append(place_of(parse_context(notice.context)))

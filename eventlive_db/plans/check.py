@@ -25,6 +25,8 @@ from eventlive_db.plans.suite import Suite
 from eventlive_db.plans.ties import MARGIN, Tie, find_ties
 from eventlive_db.plans.verdict import CaseReport, Report, Violation
 
+_WRITE_NEW = "eventlive-db plans update --new-only (pytest --plan-update-new-only)"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -121,13 +123,13 @@ class Judge:
         report = replace(report, snapshot=render(snapshot), snapshot_before=before)
         if before is None:
             if not self.options.complete:
-                note = f"no snapshot for Postgres {self.arena.major} yet; --plan-update-new-only writes it"
+                note = f"no snapshot for Postgres {self.arena.major} yet; {_WRITE_NEW} writes it"
                 return replace(report, notes=(*report.notes, note))
             missing = Violation(
                 "snapshot.missing",
                 case.name,
                 f"there is no snapshot for Postgres {self.arena.major}",
-                "the case is new: write it with --plan-update-new-only, review it and commit it",
+                f"the case is new: write it with {_WRITE_NEW}, review it and commit it",
             )
             return replace(report, violations=(*report.violations, missing))
         changes = differences(parse(before), snapshot)

@@ -18,8 +18,9 @@ from eventlive_db.plans.budget import stronger
 from eventlive_db.plans.capture import QUIET, RECORDING, Recording, enable, recorded
 from eventlive_db.plans.case import Case
 from eventlive_db.plans.errors import CallFailedError
+from eventlive_db.plans.functions import called_functions, function_counts, silences
 from eventlive_db.plans.model import MODES, PlanMode, Run, Updates
-from eventlive_db.plans.unseen import activity, open_cursors, silent_functions, unseen_tables
+from eventlive_db.plans.unseen import activity, open_cursors, unseen_tables
 
 MEASURED = 3
 """Calls that are measured in each plan mode; two of them have to agree."""
@@ -44,14 +45,6 @@ _SEQUENCES: LiteralString = """
       from pg_catalog.pg_sequence s
       join pg_catalog.pg_class c on c.oid = s.seqrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-"""
-
-_FUNCTIONS: LiteralString = """
-    select schemaname || '.' || funcname
-               || case when count(*) over (partition by schemaname, funcname) > 1
-                       then '(' || pg_catalog.pg_get_function_identity_arguments(funcid) || ')' else '' end,
-           calls
-      from pg_catalog.pg_stat_xact_user_functions
 """
 
 _XMAX: LiteralString = "select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
@@ -137,20 +130,18 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
     with connection.transaction(force_rollback=True):
         locks_before = connection.execute(_LOCKS).fetchall()
         sequences = _counts(connection, _SEQUENCES)
-        functions = _counts(connection, _FUNCTIONS)
+        functions = function_counts(connection)
         tables = activity(connection)
         become(connection, case)
         recording.clear()
         unseen = _call(connection, case)
         statements = tuple(recording.statements)
         begun, aborted = tuple(recording.subtransactions), tuple(recording.aborted)
-        connection.execute("set local role none")
-        unseen += open_cursors(connection)
-        untold = tuple(unseen_tables(tables, activity(connection), statements))
+        unseen += (*recording.unreadable, *open_cursors(connection))
         locks = _strongest(set(connection.execute(_LOCKS)) - set(locks_before))
+        untold = tuple(unseen_tables(tables, activity(connection), statements, locks))
         sequences_taken = _difference(sequences, _counts(connection, _SEQUENCES))
-        called = _difference(functions, _counts(connection, _FUNCTIONS))
-        unseen += silent_functions(connection, {name.partition("(")[0] for name in called})
+        called = called_functions(connection, functions, RECORDING)
         assigned = _value(connection, _ASSIGNED)
     # Those of the session outlive the rollback, and the next call would take them for what comes before it.
     connection.execute("select pg_catalog.pg_advisory_unlock_all()")
@@ -162,8 +153,8 @@ def execute(connection: psycopg.Connection[Any], recording: Recording, case: Cas
         sequences=sequences_taken,
         subtransactions=begun,
         aborted=aborted,
-        function_calls=called,
-        unseen=unseen,
+        function_calls=called.counts,
+        unseen=(*unseen, *called.silent),
         untold=untold,
     )
 
@@ -177,10 +168,18 @@ def _call(connection: psycopg.Connection[Any], case: Case) -> tuple[str, ...]:
         # What would run at commit belongs to the call.
         connection.execute("set constraints all immediate")
         connection.execute(f"set local client_min_messages = {QUIET}".encode())
-    except psycopg.Error as error:
+        # What is asked next is not the caller's.
+        connection.execute("set local role none")
+        connection.execute("set local statement_timeout = 0")
+    # psycopg's TypeError: the parameters do not fit the placeholders.
+    except (psycopg.Error, TypeError) as error:
         msg = f"case {case.name!r}: the call failed: {str(error).strip()}"
         raise CallFailedError(msg) from error
-    return () if level == RECORDING else (f"the call sets client_min_messages to {level}: what it runs is not told",)
+    if level != RECORDING:
+        return (f"the call sets client_min_messages to {level}: what it runs is not told",)
+    if silences(case.call):
+        return ("the call sets client_min_messages or auto_explain: what it runs is not told",)
+    return ()
 
 
 def send(connection: psycopg.Connection[Any], case: Case) -> None:
@@ -202,7 +201,11 @@ def send(connection: psycopg.Connection[Any], case: Case) -> None:
             raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
         if result.status not in {psycopg.pq.ExecStatus.TUPLES_OK, psycopg.pq.ExecStatus.COMMAND_OK}:
             connection.close()
-            msg = f"case {case.name!r}: {psycopg.pq.ExecStatus(result.status).name} is no result that can be measured"
+            status = psycopg.pq.ExecStatus(result.status)
+            if status == psycopg.pq.ExecStatus.EMPTY_QUERY:
+                msg = f"case {case.name!r}: the call is empty"
+                raise CallFailedError(msg, "Write one statement")
+            msg = f"case {case.name!r}: {status.name} is no result that can be measured"
             raise CallFailedError(msg, "COPY cannot be measured; measure the query in it")
     if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
         msg = f"case {case.name!r}: the call ended the transaction in which it is measured"

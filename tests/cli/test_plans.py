@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -407,12 +407,13 @@ def sleeping_run(server: Server) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def test_a_run_that_a_ci_server_ends_drops_its_databases(plans: Plans, pg_server: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_a_signal_ends_drops_its_databases(plans: Plans, pg_server: Server, number: signal.Signals) -> None:
     before = databases(pg_server)
     with sleeping_run(pg_server) as process:
         assert len(databases(pg_server) - before) == 2
-        process.terminate()
-        assert process.wait() == 128 + signal.SIGTERM
+        process.send_signal(number)
+        assert process.wait() == 128 + number
         assert databases(pg_server) == before
 
 
@@ -429,6 +430,16 @@ def test_clean_drops_what_a_killed_run_left_and_nothing_while_one_is_under_way(p
         process.wait()
         left = databases(pg_server) - before
         assert len(left) == 2
+        guard = "from pg_stat_activity where application_name = 'plan guard'"
+        connection.execute(f"select pg_terminate_backend(pid) {guard}")
+        while connection.execute(f"select {guard}").fetchall():
+            pass
+        with ExitStack() as users:
+            for name in left:
+                users.enter_context(psycopg.connect(pg_server.dsn(name)))
+            busy = plans("clean")
+        assert (busy.exit_code, busy.stdout) == (0, "")
+        assert all(f"left {name}: process " in busy.stderr for name in left)
         connection.execute(f"select pg_terminate_backend(pid) {ASLEEP}")
         while connection.execute(
             "select from pg_stat_activity where application_name = 'plan guard' or datname ~ '^plans_'"

@@ -91,7 +91,8 @@ def test_a_missing_snapshot_fails_where_all_must_be_there_and_is_a_note_elsewher
     assert (report.snapshot is not None, report.snapshot_before) == (True, None)
     lenient = app.judge(kept(), Options())
     assert lenient.passed
-    assert lenient.notes == (f"no snapshot for Postgres {major} yet; --plan-update-new-only writes it",)
+    how = "eventlive-db plans update --new-only (pytest --plan-update-new-only)"
+    assert lenient.notes == (f"no snapshot for Postgres {major} yet; {how} writes it",)
     assert app.judge(case(CALL), STRICT).passed, "a case without a snapshot misses none"
     assert app.judge(kept(), Options(snapshots=False, complete=True)).passed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -222,6 +223,29 @@ def test_functions_are_counted_as_often_as_they_are_called(dsn: str) -> None:
 def test_functions_of_one_name_are_counted_apart(dsn: str) -> None:
     run = once(dsn, "select app.same(1), app.same('x'), app.same(2) from app.items where id <= 2")
     assert run.function_calls == {"app.same(_i integer)": 4, "app.same(_t text)": 2}
+
+
+def test_calls_of_what_comes_before_are_not_the_call_s(dsn: str) -> None:
+    before = "select app.same(i) from generate_series(1, 5) i"
+    assert once(dsn, "select app.same('x')", before=before, warmups=0).function_calls == {"app.same": 1}
+
+
+@pytest.mark.parametrize(
+    ("call", "more", "told"),
+    [
+        ("select pg_sleep(1)", {"settings": {"statement_timeout": "20ms"}}, "statement timeout"),
+        ("select %(a)s", {"parameters": [1]}, "placeholders"),
+        ("-- nothing", {}, "the call is empty"),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_told_with_its_case(dsn: str, call: str, more: dict[str, Any], told: str) -> None:
+    with pytest.raises(CallFailedError, match=rf"case 'the case': .*{told}"):
+        once(dsn, call, **more)
+
+
+def test_a_timeout_of_the_call_is_a_failure_of_the_call_at_most(dsn: str) -> None:
+    with suppress(CallFailedError):
+        once(dsn, "select set_config('statement_timeout', '1', true)")
 
 
 def test_a_sort_that_does_not_fit_work_mem_is_counted_in_blocks_of_temporary_files(dsn: str) -> None:

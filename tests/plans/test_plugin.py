@@ -287,7 +287,10 @@ def test_a_role_that_is_no_superuser_is_told_so_once_a_case(project: Project) ->
     done.stdout.fnmatch_lines(["the role test_mere_user of the server's DSN is no superuser. Plans are judged in *"])
 
 
-def test_an_interrupted_run_drops_its_databases_and_leaves_whole_snapshots(project: Project) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_drops_its_databases_and_leaves_whole_snapshots(
+    project: Project, number: signal.Signals
+) -> None:
     project.example(*EVERYTHING)
     with (project.path / "plans.toml").open("a") as file:
         file.write("[[case]]\nname = 'sleep'\ncall = 'select pg_sleep(600)'\n")
@@ -298,7 +301,7 @@ def test_an_interrupted_run_drops_its_databases_and_leaves_whole_snapshots(proje
                 "select from pg_stat_activity where datname ~ '^plans_' and query = 'select pg_sleep(600)'"
             ).fetchall():
                 assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         told, _ = process.communicate()
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in told

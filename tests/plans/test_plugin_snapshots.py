@@ -17,7 +17,7 @@ def test_snapshots_are_written_compared_rewritten_and_removed(
     missing = project.run()
     missing.assert_outcomes(failed=2, passed=1)
     assert missing.stdout.str().count("snapshot.missing: there is no snapshot for Postgres") == 2
-    assert "write it with --plan-update-new-only, review it and commit it" in missing.stdout.str()
+    assert "(pytest --plan-update-new-only), review it and commit it" in missing.stdout.str()
     assert project.snapshots() == {}
 
     written = project.run("--plan-update-new-only")

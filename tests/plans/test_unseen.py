@@ -68,6 +68,89 @@ create function app.routed() returns void language plpgsql as $$
 begin
     insert into app.parts values (1, current_date);
 end $$;
+create function app.quiet_for_a_while() returns void language plpgsql as $$
+begin
+    update app.jobs set state = state where id = 7;
+    perform set_config('client_min_messages', 'error', true);
+    for i in 1..50 loop
+        update app.jobs set state = state where id = i;
+    end loop;
+    perform set_config('client_min_messages', 'debug5', true);
+end $$;
+create function app.quiet_beside_a_caught_error() returns void language plpgsql as $$
+begin
+    begin
+        insert into app.jobs values (1, 'x');
+    exception when unique_violation then null;
+    end;
+    perform set_config('client_min_messages', 'error', true);
+    perform count(*) from app.other;
+    perform set_config('client_min_messages', 'debug5', true);
+end $$;
+create function app.rubbish() returns void language plpgsql as $$
+begin
+    raise log E'duration: 0.1 ms  plan:\n{ rubbish';
+end $$;
+create function app.says_plan() returns void language plpgsql as $$
+begin
+    raise log E'my plan:\n{ rubbish';
+end $$;
+create table app.other (id int primary key);
+insert into app.other select generate_series(1, 60);
+create function app.over(_i int) returns int language plpgsql as $$ begin return _i; end $$;
+create function app.over(_t text) returns text language plpgsql set client_min_messages = warning as $$
+begin
+    return _t;
+end $$;
+create function app.loud() returns int language plpgsql set client_min_messages = debug5 as $$ begin return 1; end $$;
+
+-- What the server counts in another way than EXPLAIN does.
+create table app.tree (tenant int, at date, v int, primary key (tenant, at)) partition by list (tenant);
+create table app.tree_1 partition of app.tree for values in (1) partition by range (at);
+create table app.tree_1_2026 partition of app.tree_1 for values from ('2026-01-01') to ('2027-01-01');
+create table app.merged (id int, k int, n int, primary key (id, k)) partition by list (k);
+create table app.merged_1 partition of app.merged for values in (1);
+create table app.merged_2 partition of app.merged for values in (2);
+insert into app.merged select n, 1, n from generate_series(1, 100) n;
+create function app.merges() returns void language plpgsql as $$
+begin
+    for i in 1..20 loop
+        merge into app.merged t using (values (3, 1)) s (i, k) on t.id = s.i and t.k = s.k
+            when matched then update set n = t.n
+            when not matched then insert values (s.i, s.k, 0);
+    end loop;
+end $$;
+create table app.half_1 (id int);
+create table app.half_2 (id int);
+insert into app.half_1 select generate_series(1, 50);
+insert into app.half_2 select generate_series(51, 100);
+create function app.scrolls() returns void language plpgsql as $$
+declare
+    v_cursor scroll cursor for select * from app.half_1;
+    v_row app.half_1;
+begin
+    open v_cursor;
+    fetch last from v_cursor into v_row;
+    fetch first from v_cursor into v_row;
+    move absolute 0 from v_cursor;
+    close v_cursor;
+end $$;
+create function app.empties_with_index() returns void language plpgsql as $$
+begin
+    truncate app.other;
+    insert into app.other values (1);
+end $$;
+create materialized view app.summary as select count(*) from app.other;
+create function app.refreshes() returns void language plpgsql as $$
+begin
+    refresh materialized view app.summary;
+end $$;
+create function app.archives() returns void language plpgsql as $$
+begin
+    create table app.archive as select * from app.other;
+    create index on app.archive (id);
+    alter table app.other add check (id > 0);
+end $$;
 create function app.honest() returns void language plpgsql as $$
 begin
     perform from app.jobs j where j.id = 1;
@@ -87,7 +170,18 @@ def guards(app: Court, call: str, **budget: object) -> list[str]:
     return tokens(app.judge(case(f"select {call}", budget=budget)))
 
 
-@pytest.mark.parametrize("function", ["quiet", "quiet_by_clause", "quiet_without_tables", "cursor_left_open", "caught"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "quiet",
+        "quiet_by_clause",
+        "quiet_without_tables",
+        "quiet_for_a_while",
+        "cursor_left_open",
+        "caught",
+        "rubbish",
+    ],
+)
 def test_a_call_of_which_not_everything_is_told_never_passes(app: Court, function: str) -> None:
     assert "guard.unseen" in guards(app, f"app.{function}()")
 
@@ -95,6 +189,45 @@ def test_a_call_of_which_not_everything_is_told_never_passes(app: Court, functio
 def test_a_call_of_which_everything_is_told_passes(app: Court) -> None:
     assert guards(app, "app.honest()", statements=1) == []
     assert guards(app, "app.routed()", statements=1) == []
+
+
+HONEST = {
+    "a partition between": "insert into app.tree_1 values (1, '2026-05-05', 1)",
+    "a merge into partitions": "select app.merges()",
+    "a scan that begins again": "select count(*) from app.other o cross join lateral (select u.id from"
+    " (select id from app.half_1 union all select id from app.half_2) u limit 1 + o.id) y",
+    "a recursion": "with recursive r as (select 1 as i union all"
+    " select i + 1 from r join app.half_1 h on h.id = r.i where i < 50) select count(*) from r",
+    "a cursor that goes back": "select app.scrolls()",
+    "truncate": "select app.empties_with_index()",
+    "refresh": "select app.refreshes()",
+    "create table as": "select app.archives()",
+    "another one of the name is quiet": "select app.over(1)",
+    "the level of the recording": "select app.loud()",
+    "a message about plans": "select app.says_plan()",
+}
+
+
+@pytest.mark.parametrize("call", HONEST.values(), ids=HONEST.keys())
+def test_what_the_server_counts_otherwise_is_not_taken_for_hidden(app: Court, call: str) -> None:
+    assert tokens(app.judge(case(call, budget={}))) == []
+
+
+def test_a_merge_into_partitions_is_told_as_often_as_it_runs(app: Court) -> None:
+    (violation,) = app.judge(case("select app.merges()", budget={"statements": 19})).violations
+    assert "20 statements" in violation.problem
+
+
+def test_one_of_several_of_a_name_is_quiet(app: Court) -> None:
+    assert guards(app, "app.over('x')") == ["guard.unseen"]
+
+
+def test_what_is_hidden_beside_an_error_that_the_budget_allows_is_noticed(app: Court) -> None:
+    assert guards(app, "app.quiet_beside_a_caught_error()", aborted_subtransactions=1) == ["guard.unseen"]
+
+
+def test_a_call_that_names_the_level_itself_is_noticed(app: Court) -> None:
+    assert guards(app, "set_config('client_min_messages', 'debug5', true)") == ["guard.unseen"]
 
 
 def test_a_caught_error_is_left_to_the_budget_that_limits_them(app: Court) -> None:

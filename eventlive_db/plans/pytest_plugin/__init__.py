@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -68,9 +70,16 @@ def session_of(config: pytest.Config) -> Session:
             update=_update(config),
         )
         config.stash[_SESSION] = session
+        # By default SIGTERM ends Python where it stands, and the databases would stay.
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _interrupt)
         # Not before: the fixtures of an interrupted run end when the session finishes.
         config.add_cleanup(partial(_close, session))
     return config.stash[_SESSION]
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _close(session: Session) -> None:
