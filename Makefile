@@ -18,8 +18,8 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate coverage test-container matrix \
-  constraints vendor clean
+.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate fuzz coverage test-http \
+  test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -40,8 +40,8 @@ demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgr
 test: $(READY) ## pass the tests
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD)
 
-lint: $(READY) ## check style and types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: $(READY) ## check style, types and SQL
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/eventlive-db lint sql
 
 SUITE := tests/plans/eventlive/plans.toml
 
@@ -62,6 +62,16 @@ test-plans: $(READY) ## the tests of the plan guard, and the plans of every func
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
 	@$(IN_MEMORY) $(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
 
+# Each fuzzer makes about so many calls; the same seed makes the same ones.
+FUZZ_CALLS ?= 5000
+FUZZ_SEED ?= $(shell $(PYTHON) -c 'import secrets; print(secrets.randbelow(10**9))')
+
+fuzz: FUZZ_SEED := $(FUZZ_SEED)
+fuzz: $(READY) ## thousands of calls with anything as arguments, and what came of them (FUZZ_SEED=n repeats a run)
+	@echo "To repeat this run: make fuzz FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED)$(if $(KIND), KIND=$(KIND))"
+	@FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(IN_MEMORY) $(PYTEST) $(SPREAD) --timeout 3600 \
+	  $(if $(KIND),--pg-kind $(KIND)) tests/fuzz $(wildcard tests/http/test_fuzz_http.py)
+
 # Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
 coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
@@ -69,6 +79,11 @@ coverage: $(READY) ## the SQL and migration tests, and which statements of the f
 	  tests/sql tests/migrate \
 	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
+
+# Where it is asked for, a part that is missing is a failure; make test leaves out what needs it.
+test-http: $(READY) ## the tests through a real PostgREST, with supabase-js and the Python client (KIND=installed)
+	@$(BIN)/python -m tests.support.http_parts
+	@EVENTLIVE_HTTP_REQUIRED=1 $(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/http
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) $(SPREAD) --pg-kind container \
@@ -90,4 +105,4 @@ vendor: $(READY) ## copy what draws the plans in the HTML report from npm (needs
 	@$(BIN)/python eventlive_db/plans/report/vendor/collect.py
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache tests/http/node_modules

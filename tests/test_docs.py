@@ -87,10 +87,16 @@ def test_every_call_in_javascript_names_a_function_and_parameters_that_exist(blo
     parameters = dict(
         db.rows("select proname, proargnames from pg_proc where pronamespace = 'eventlive_api'::regnamespace")
     )
-    calls = re.findall(r"rpc\('(\w+)', \{(.*?)\}", block)
-    assert calls
+    calls = re.findall(r"rpc(?:\('|/)(\w+)(?:'|`).*?\{ (_.*?)\}", block, re.S)
+    assert calls or "rpc" not in block
     for function, arguments in calls:
         assert set(re.findall(r"(\w+):", arguments)) <= set(parameters[function])
+
+
+def test_every_block_is_of_a_language_that_some_test_runs() -> None:
+    """``sql`` and ``ini`` and all of the Supabase client are run by ``tests/http/test_documents.py``."""
+    found = {language for path in DOCUMENTS for language in re.findall(r"^```(\w+)$", path.read_text(), re.M)}
+    assert found == {"sh", "python", "js", "toml", "py", "text", "sql", "ini"}
 
 
 def table(path: Path, heading: str) -> list[list[str]]:

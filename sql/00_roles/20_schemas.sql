@@ -10,6 +10,16 @@ create schema if not exists eventlive_api authorization eventlive_owner;
 grant usage, create on schema eventlive_api to eventlive_owner;
 grant usage on schema eventlive_api to anon, authenticated, service_role;
 
+-- Nobody but the owner makes anything in it, whatever default privileges it was made under. An existing schema of
+-- somebody else's is left as it is.
+do $$
+begin
+    if (select pg_catalog.pg_get_userbyid(n.nspowner) = 'eventlive_owner' from pg_catalog.pg_namespace n where n.nspname = 'eventlive_api') then
+        revoke create on schema eventlive_api from public, anon, authenticated, service_role;
+    end if;
+end
+$$;
+
 -- Granting on a schema of somebody else's is but a warning in Postgres; here it is the end.
 do $$
 begin

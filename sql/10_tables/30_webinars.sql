@@ -59,6 +59,6 @@ create policy webinars_staff on eventlive.webinars for select to authenticated, 
     using (id = any ((select eventlive.staffed_webinar_ids())::uuid[]));
 comment on policy webinars_staff on eventlive.webinars is 'Hosts, moderators, administrators and service_role see theirs, drafts included.';
 revoke all on eventlive.webinars from public, anon, authenticated, service_role;
-grant select (id, slug, title, status, access_policy, entry_policy, duplicate_login_policy, starts_at, ends_at, created_at)
+grant select (id, slug, title, status, access_policy, entry_policy, duplicate_login_policy, starts_at, ends_at)
     on eventlive.webinars to anon, authenticated;
 grant select on eventlive.webinars to service_role;

@@ -45,10 +45,6 @@ begin
         perform eventlive.raise_error('webinar_not_found');
     elsif v_webinar.status = 'ended' then
         perform eventlive.raise_error('webinar_ended');
-    elsif pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::numeric::integer then
-        perform eventlive.raise_error('invalid_argument', jsonb_build_object(
-            'argument', '_client',
-            'must_be', format('at most %s bytes', v_webinar.settings ->> 'client_info_max_bytes')));
     end if;
 
     if v_user_id is not null then
@@ -59,6 +55,13 @@ begin
         perform eventlive.raise_error('guests_not_allowed');
     elsif v_webinar.entry_policy = 'registered_only' then
         perform eventlive.raise_error('not_registered');
+    end if;
+
+    -- Not before: to a stranger a draft is no webinar, however large what they send.
+    if pg_column_size(_client) > (v_webinar.settings ->> 'client_info_max_bytes')::numeric::integer then
+        perform eventlive.raise_error('invalid_argument', jsonb_build_object(
+            'argument', '_client',
+            'must_be', format('at most %s bytes', v_webinar.settings ->> 'client_info_max_bytes')));
     end if;
 
     -- This session, if the call is a retry, and the other open ones of the user. Read while the registration is

@@ -1,0 +1,178 @@
+"""A query inside a function that names what does not exist is found before anybody runs it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from eventlive_db.lint.db import Finding, lint_database
+from eventlive_db.server import Server
+from tests.support.database import EventliveDatabase
+from tests.support.faults import break_function
+
+HEAD = "create function app.faulty(_webinar_id uuid) returns {returns} language {language} {path} as $$ {body} $$"
+PATH = "set search_path = pg_catalog, pg_temp"
+
+
+@pytest.fixture(scope="module")
+def shared_dsn(pg_server: Server, schema_template: str) -> Iterator[str]:
+    """A database for all bodies, one after the other."""
+    name = f"test_lint_{secrets.token_hex(8)}"
+    yield pg_server.create_database(name, schema_template)
+    pg_server.drop_database(name)
+
+
+class App:
+    """A schema with functions of its own, on the tables of the package."""
+
+    def __init__(self, dsn: str, admin: psycopg.Connection[tuple[object, ...]]) -> None:
+        self.dsn = dsn
+        self.admin = admin
+
+    def plant(self, body: str, *, language: str = "plpgsql", returns: str = "void") -> None:
+        """Make a function ``faulty``; Postgres does not look into it."""
+        self.admin.execute("set check_function_bodies = off")
+        statement = HEAD.format(body=body, language=language, returns=returns, path=PATH)
+        self.admin.execute(f"drop function if exists app.faulty; {statement}".encode())
+
+    def broken(self) -> list[Finding]:
+        """What the rule finds in it."""
+        return broken(self.dsn, "app")
+
+
+@pytest.fixture
+def app(shared_dsn: str) -> Iterator[App]:
+    """An empty one."""
+    with psycopg.connect(shared_dsn, autocommit=True) as connection:
+        connection.execute("create schema app")
+        yield App(shared_dsn, connection)
+        connection.execute("drop schema app cascade")
+
+
+def broken(dsn: str, *schemas: str) -> list[Finding]:
+    """What the rule finds in schemas, else in those of the package."""
+    return [f for f in lint_database(dsn, schemas=schemas).findings if f.rule == "broken_function_body"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "begin perform id from eventlive.registrations; end",
+            'Line 1 of app.faulty(uuid) does not compile: column "id" does not exist (42703).',
+        ),
+        (
+            "declare v_id uuid;\nbegin\n  select r.id into v_id from eventlive.registrations r; end",
+            "Line 3 of app.faulty(uuid) does not compile: column r.id does not exist (42703).",
+        ),
+        (
+            "begin update eventlive.webinars set gone = 1 where id = _webinar_id; end",
+            'column "gone" of relation "webinars" does not exist (42703)',
+        ),
+        ("begin perform from eventlive.nothing; end", 'relation "eventlive.nothing" does not exist (42P01)'),
+        ("begin perform eventlive.nothing(); end", "function eventlive.nothing() does not exist (42883)"),
+        ("begin if exists (select from eventlive.jobs where id = 1) then return; end if; end", '"id" does not exist'),
+        ("declare v_n int := (select n from eventlive.jobs);\nbegin null; end", 'column "n" does not exist'),
+        (
+            (
+                "declare v record;\nbegin for v in select w.slug from eventlive.webinars w loop\n"
+                "perform from eventlive.jobs where id = v.slug; end loop; end"
+            ),
+            'Line 3 of app.faulty(uuid) does not compile: column "id" does not exist (42703).',
+        ),
+        (
+            "declare v eventlive.webinars;\nbegin v := null; raise notice '%', v.gone; end",
+            "variable v has no such column (42P01)",
+        ),
+        ("begin perform from webinars; end", 'relation "webinars" does not exist (42P01)'),
+    ],
+    ids=["column", "into", "update", "table", "function", "if", "default", "record", "field", "search-path"],
+)
+def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: str) -> None:
+    app.plant(body)
+    [finding] = app.broken()
+    assert finding.level == "error"
+    assert finding.object == "app.faulty(uuid)"
+    assert message in finding.sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin perform from eventlive.webinars w where w.id = faulty._webinar_id and w.id = $1; end",
+        (
+            "declare v record;\nbegin for v in select * from eventlive.jobs loop raise notice '%', v.name || v.enabled;"
+            " end loop; end"
+        ),
+        "declare v eventlive.webinars%rowtype; v_id eventlive.webinars.id%type; begin v_id := v.id; end",
+        (
+            "declare v constant timestamptz not null := now(); v_ids uuid[] := '{}';\n"
+            "begin v_ids := v_ids || _webinar_id; perform v + interval '1 day'; end"
+        ),
+        (
+            "declare v_a text := 'żółć €'; v_b record; -- größer\nbegin"
+            " for v_b in select 'é' as x, slug from eventlive.webinars loop"
+            " perform 'ü', v_b.slug, v_a; v_a := 'ß' || v_b.x; end loop; end"
+        ),
+        "declare v alias for $1; begin perform from eventlive.webinars w where w.id = v; end",
+        (
+            "declare c cursor for select slug from eventlive.webinars; v text;\n"
+            "begin open c; fetch c into v; close c; for i in 1..3 loop perform i + 1; end loop; end"
+        ),
+        (
+            "begin execute format('select %I', 'nothing') using _webinar_id; if found then return; end if;"
+            " exception when others then raise notice '%', sqlerrm || sqlstate; end"
+        ),
+    ],
+    ids=["qualified-argument", "record", "types", "constant", "not-ascii", "alias", "cursor", "dynamic"],
+)
+def test_what_plpgsql_allows_is_no_finding(app: App, body: str) -> None:
+    app.plant(body)
+    assert app.broken() == []
+
+
+def test_a_body_that_cannot_be_compiled_alone_is_a_warning_that_says_so(app: App) -> None:
+    variables = " ".join(f"v{number} int;" for number in range(120))
+    app.plant(f"declare {variables}\nbegin perform v1 + v2; end")
+    [finding] = app.broken()
+    assert finding.level == "warning"
+    assert finding.sentence == (
+        "The body of app.faulty(uuid) cannot be compiled alone: functions cannot have more than 100 arguments."
+    )
+
+
+def test_a_body_that_the_parser_cannot_read_is_a_warning_that_says_so(app: App) -> None:
+    app.plant("begin perform 1;")
+    [finding] = app.broken()
+    assert finding.level == "warning"
+    assert finding.sentence.startswith("The body of app.faulty(uuid) cannot be read: pglast says ")
+
+
+def test_a_body_in_sql_that_is_kept_as_text_is_compiled_too(app: App) -> None:
+    app.plant("select slug from eventlive.webinars where id = _webinar_id", language="sql", returns="text")
+    assert app.broken() == []
+    app.plant("select gone from eventlive.webinars where id = _webinar_id", language="sql", returns="text")
+    assert ['column "gone" does not exist' in finding.sentence for finding in app.broken()] == [True]
+
+
+def test_nothing_is_run_and_nothing_is_left(app: App) -> None:
+    app.plant("begin perform pg_catalog.pg_sleep(1000), 1 / 0; end")
+    functions = "select array_agg(p.oid::regprocedure::text order by p.oid) from pg_catalog.pg_proc p"
+    before = app.admin.execute(functions.encode()).fetchall()
+    assert app.broken() == []
+    assert app.admin.execute(functions.encode()).fetchall() == before
+
+
+def test_a_trigger_knows_the_columns_of_its_table(db: EventliveDatabase) -> None:
+    break_function(db, "refresh_changed_webinar", "refresh_webinar_live(new.id)", "refresh_webinar_live(new.gone)")
+    [finding] = broken(db.dsn)
+    assert "variable new has no such column" in finding.sentence
+
+
+def test_a_column_that_is_dropped_breaks_the_functions_that_name_it(db: EventliveDatabase) -> None:
+    db.admin.execute("alter table eventlive.profiles drop column is_admin cascade")
+    objects = {finding.object.partition("(")[0] for finding in broken(db.dsn)}
+    assert {"eventlive.staffed_webinar_ids", "eventlive.require_staff", "eventlive.check_admission"} <= objects
