@@ -9,7 +9,7 @@ import typer
 
 from eventlive_db.cli.lint_db import lint_db
 from eventlive_db.cli.plans_common import fail, see_writable, write_whole
-from eventlive_db.lint.sql.errors import LintError
+from eventlive_db.lint.errors import LintError
 from eventlive_db.lint.sql.linter import find_config, lint
 from eventlive_db.lint.sql.report import as_dict, as_json, as_sarif, as_text, locks_as_text
 

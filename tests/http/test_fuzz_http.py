@@ -28,6 +28,9 @@ CALLS = int(os.environ.get("FUZZ_CALLS", "400"))
 MARK = "f0221e5ecre7"
 """Stands in every row that is none of the callers' business."""
 
+# What hangs is ended all the same.
+pytestmark = pytest.mark.timeout(300 + CALLS)
+
 # Those of docs/postgrest.md, and of the errors of docs/contract.md; but the server may never fail.
 DOCUMENTED = {int(status) for status in re.findall(r"^\| (\d{3}) \|", DOCUMENT.read_text(), re.M)} | set(
     TOKENS.values()

@@ -142,27 +142,25 @@ def written(view: str) -> list[object]:
 
 
 @pytest.mark.parametrize("view", [mark for view in KEYS for mark in written(view)])
-@pytest.mark.parametrize("caller", CALLERS)
-def test_a_write_through_a_view_is_refused(view: str, caller: str, scene: Scene, elsewhere: dict[str, UUID]) -> None:
-    if (view, caller) == ("profiles", "service"):
-        return  # told below
-    before = scene.door.db.contents()
-    keys = KEYS[view].split(",")
-    row = {key: "a@b.example" if key == "email" else str(new_id()) for key in keys}
+def test_a_write_through_a_view_is_refused(view: str, scene: Scene, elsewhere: dict[str, UUID]) -> None:
+    row = {key: "a@b.example" if key == "email" else str(new_id()) for key in KEYS[view].split(",")}
     where = "&".join(f"{key}=eq.{value}" for key, value in row.items())
-    headers = scene.people[caller].headers()
-    http = scene.door.http
-    answers = [
-        http.post(f"/{view}", json=row, headers=headers),
-        http.post(f"/{view}", json=[row], headers=headers | {"Prefer": "resolution=merge-duplicates"}),
-        http.patch(f"/{view}?{where}", json=row, headers=headers),
-        http.delete(f"/{view}?{where}", headers=headers),
-        http.delete(f"/{view}", headers=headers),
-    ]
-    assert scene.door.db.contents() == before
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
-        (401 if caller == "anon" else 403, "42501")
-    }
+    http, before = scene.door.http, scene.door.db.contents()
+    for caller in scene.people.values():
+        if (view, caller.name) == ("profiles", "service"):
+            continue  # told below
+        headers = caller.headers()
+        answers = [
+            http.post(f"/{view}", json=row, headers=headers),
+            http.post(f"/{view}", json=[row], headers=headers | {"Prefer": "resolution=merge-duplicates"}),
+            http.patch(f"/{view}?{where}", json=row, headers=headers),
+            http.delete(f"/{view}?{where}", headers=headers),
+            http.delete(f"/{view}", headers=headers),
+        ]
+        assert scene.door.db.contents() == before
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
+            (401 if caller.name == "anon" else 403, "42501")
+        }
 
 
 def test_nothing_is_written_through_a_view_of_two_halves(scene: Scene, elsewhere: dict[str, UUID]) -> None:

@@ -9,10 +9,10 @@ A rule is a file in ``rules/``: either one query, or a module with a function ``
 from __future__ import annotations
 
 from eventlive_db.lint.db.allowed import Allowance, read_allowances
-from eventlive_db.lint.db.errors import LintError
 from eventlive_db.lint.db.model import Finding, Level, Report, Rule
 from eventlive_db.lint.db.rules import rules
 from eventlive_db.lint.db.run import lint_database
+from eventlive_db.lint.errors import LintError
 
 __all__ = [
     "Allowance",

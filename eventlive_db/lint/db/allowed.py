@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 
-from eventlive_db.lint.db.errors import LintError
 from eventlive_db.lint.db.model import Finding
 from eventlive_db.lint.db.rules import rules
+from eventlive_db.lint.errors import LintError
 
 _KEYS = {"rule", "object", "reason"}
 

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 
 from eventlive_db.lint.db.declarations import declared_types, parameter_list, tokens
-from eventlive_db.lint.db.errors import LintError
 from eventlive_db.lint.db.scope import Scope
+from eventlive_db.lint.errors import LintError
 from eventlive_db.plans.coverage import ParserMissingError, read_catalog
 from eventlive_db.plans.coverage.parser import UnreadableError, parse_function
 

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from eventlive_db.lint.db.allowed import Allowance, read_allowances
-from eventlive_db.lint.db.errors import LintError
 from eventlive_db.lint.db.model import LEVELS, Finding, Report, Rule, Sighting
 from eventlive_db.lint.db.rules import rules
 from eventlive_db.lint.db.scope import find_scope
+from eventlive_db.lint.errors import LintError
 
 OLDEST_SERVER = 150000
 """Views run as their caller (``security_invoker``) since then."""

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from eventlive_db.lint.db.errors import LintError
+from eventlive_db.lint.errors import LintError
 
 PRIVATE_SCHEMA = "eventlive"
 CLIENT_ROLES = ("anon", "authenticated")

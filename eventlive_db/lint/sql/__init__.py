@@ -9,9 +9,10 @@ Needs the extra ``lint``; without it, all of this imports, and linting says what
 
 from __future__ import annotations
 
+from eventlive_db.lint.errors import LintError
 from eventlive_db.lint.finding import Finding
 from eventlive_db.lint.sql.config import Config, load_config
-from eventlive_db.lint.sql.errors import ConfigError, LintError, ParserMissingError, UnreadableError
+from eventlive_db.lint.sql.errors import ConfigError, ParserMissingError, UnreadableError
 from eventlive_db.lint.sql.linter import Report, find_config, lint
 from eventlive_db.lint.sql.rules import RULES, Rule
 

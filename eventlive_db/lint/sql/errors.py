@@ -1,23 +1,8 @@
-"""What goes wrong in the tool itself, as opposed to a fault that it finds."""
+"""Why files cannot be judged."""
 
 from __future__ import annotations
 
-
-class LintError(RuntimeError):
-    """The files cannot be judged.
-
-    Attributes:
-        token: Stable and machine-readable, such as ``parser_missing``.
-        advice: What to do next; may be empty.
-    """
-
-    token = "lint_error"
-
-    def __init__(self, problem: str, advice: str = "", *, token: str | None = None) -> None:
-        super().__init__(f"{problem}. {advice}" if advice else problem)
-        self.advice = advice
-        if token:
-            self.token = token
+from eventlive_db.lint.errors import LintError
 
 
 class ParserMissingError(LintError):

@@ -1,13 +1,13 @@
-"""What goes wrong in the lint itself, as opposed to what it finds."""
+"""What goes wrong in the linters themselves, as opposed to a fault that they find."""
 
 from __future__ import annotations
 
 
 class LintError(RuntimeError):
-    """The database cannot be looked at.
+    """The files or the database cannot be judged.
 
     Attributes:
-        token: Stable and machine-readable, such as ``unknown_schema``.
+        token: Stable and machine-readable, such as ``parser_missing`` or ``unknown_schema``.
         advice: What to do next; may be empty.
     """
 
