@@ -54,7 +54,7 @@ def test_every_command_runs(block: str, make_database: object, tmp_path: Path) -
     if not script:
         return
     dsn = make_database()  # type: ignore[operator]
-    if "migrate down" in script:
+    if "migrate down" in script or "lint db" in script:
         run([sys.executable, "-m", "eventlive_db", "migrate", "up"], EVENTLIVE_DSN=dsn)
     script = script.replace("install.sql", str(tmp_path / "install.sql"))
     without_dsn = {"EVENTLIVE_DSN": ""} if "server" in script or "demo" in script else {"EVENTLIVE_DSN": dsn}

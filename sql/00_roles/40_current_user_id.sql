@@ -1,9 +1,12 @@
 -- Who is calling. The claims of the verified token are the only source of identity.
+--
+-- As its owner: policies call it as the client, who may not look up what it calls in turn.
 
 create function eventlive.current_user_id()
 returns uuid
 language plpgsql
 stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

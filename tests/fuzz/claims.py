@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from tests.fuzz.catalog import ROLES
-from tests.fuzz.values import BEYOND_NUMERIC, JSON_NUMBERS, Pool, texts
+from tests.fuzz.values import JSON_NUMBERS, Pool, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,6 @@ SPELLINGS: tuple[Callable[[UUID], str], ...] = (
     lambda who: f"{{{who}}}",
 )
 
-# The largest has a test of its own.
-NUMBERS = tuple(number for number in JSON_NUMBERS if number != BEYOND_NUMERIC)
 LARGE = ("[" * 1000 + "]" * 1000, '{"a":' * 900 + "1" + "}" * 900, json.dumps({str(n): n for n in range(20_000)}))
 # By their numbers, for Hypothesis writes out what a strategy is made of.
 large = st.integers(0, len(LARGE) - 1).map(LARGE.__getitem__)
@@ -79,7 +77,7 @@ def _more(pool: Pool) -> st.SearchStrategy[str]:
     words = ("null", "true", "false", "0", "4102444800", '"service_role"', '"postgres"', '"fuzz"', '["fuzz"]')
     values = st.one_of(
         st.sampled_from(words),
-        st.sampled_from(NUMBERS),
+        st.sampled_from(JSON_NUMBERS),
         large,
         st.sampled_from(pool.addresses).map(json.dumps),
         texts.map(json.dumps),
@@ -87,7 +85,7 @@ def _more(pool: Pool) -> st.SearchStrategy[str]:
     )
     members = st.one_of(
         st.tuples(st.sampled_from(names), values).map(_member),
-        st.tuples(st.sampled_from(("exp", "aud")), st.sampled_from(NUMBERS)).map(_member),
+        st.tuples(st.sampled_from(("exp", "aud")), st.sampled_from(JSON_NUMBERS)).map(_member),
         st.sampled_from((',"exp":4102444800', ',"exp":4102444800,"aud":"fuzz"', ',"exp":1')),
     )
     return st.lists(members, max_size=4).map("".join)

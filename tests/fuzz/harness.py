@@ -48,9 +48,6 @@ UNREADABLE = {
 FORBIDDEN = "42501"
 """The role may not call the function or read the view."""
 
-PRIVATE = "permission denied for schema eventlive"
-"""What a view says to a caller whose claims cannot be read; test_calls has the test that waits for the token."""
-
 # By whom a function registers whom: the caller, or the user whom this argument names. No other function registers.
 REGISTERS = {
     "webinar_register": "",
@@ -120,8 +117,7 @@ class Harness:
         outcome = self._make(caller, query, parameters)
         faults = [*outcome.faults, *self._leaks(outcome, caller, "")]
         faults += [f"reading changed {table}" for table in self._changes()]
-        forbidden = outcome.word == FORBIDDEN and not (PRIVATE in outcome.said and not caller.readable)
-        if forbidden != (caller.role not in view.roles) and outcome.word not in UNREADABLE:
+        if (outcome.word == FORBIDDEN) != (caller.role not in view.roles) and outcome.word not in UNREADABLE:
             faults.append(f"{outcome.word}, but select is granted to {sorted(view.roles)}")
         return self._reported(faults, view.name, caller, {"query": query.as_string()}, outcome)
 

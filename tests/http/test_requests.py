@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from tests.http.conftest import OpenDoor
-from tests.support.actors import new_id
+from tests.support.actors import in_background, new_id
 from tests.support.http_door import Caller, Door, token
 from tests.support.http_scene import Scene
 from tests.support.http_server import PostgREST
@@ -148,6 +151,46 @@ def test_each_role_has_the_statement_timeout_of_the_document(another_door: OpenD
                 break
             time.sleep(0.05)
         assert [door.call("limit_of_mine", caller).data for caller in callers] == ["3s", "5s", "30s"]
+
+
+@contextmanager
+def held(door: Door, webinar_id: UUID) -> Iterator[None]:
+    """Hold the lock that entering a webinar and changing its status wait for."""
+    with door.db.connect() as holder:
+        holder.execute("select pg_advisory_lock(eventlive.webinar_lock_key(%s))", [webinar_id])
+        yield
+        holder.execute("select pg_advisory_unlock_all()")
+
+
+def test_a_statement_that_takes_too_long_is_ended(scene: Scene) -> None:
+    before = scene.door.db.contents()
+    with held(scene.door, scene.webinar_id):
+        guest = scene.people["anon"]
+        answer = scene.door.call("webinar_enter", guest, webinar_id=scene.webinar_id, session_id=new_id())
+    assert (answer.status, answer.code) == (500, "57014")
+    assert scene.door.db.contents() == before
+
+
+def test_a_request_that_finds_no_connection_is_told_so(another_door: OpenDoor) -> None:
+    with another_door({"db-pool": 1, "db-pool-acquisition-timeout": 1}) as door:
+        webinar_id, service = door.db.webinar(), Caller("service", token("service_role"))
+        with held(door, webinar_id):
+            waiting = in_background(
+                lambda: door.call("webinar_set_status", service, webinar_id=webinar_id, status="ended")
+            )
+            wait_for_waiter(door)
+            answer = door.call("webinar_client_settings", service, webinar_id=webinar_id)
+            assert (answer.status, answer.code) == (504, "PGRST003")
+        assert waiting.result().status == 200
+
+
+def wait_for_waiter(door: Door) -> None:
+    """Wait until somebody waits for a lock."""
+    for _ in range(1000):
+        if door.db.value("select count(*) from pg_locks where locktype = 'advisory' and not granted"):
+            return
+        time.sleep(0.01)
+    pytest.fail("nobody waits for the lock")
 
 
 _HOLDER = """
