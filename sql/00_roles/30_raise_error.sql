@@ -2,6 +2,11 @@
 --
 -- DETAIL is the contract: a stable token, then, for some, a blank and a JSON object. The message is one line of
 -- ASCII, because PostgREST makes it the HTTP reason phrase. SQLSTATE PTnnn becomes HTTP nnn.
+--
+-- An error whose payload says retry_after_s carries the header Retry-After too. PostgREST takes headers from an error of
+-- SQLSTATE PGRST alone, whose message is the body and whose detail is status and headers; so that form is taken where
+-- PostgREST is calling, which alone sets request.method. Its body has the same code, message, details and hint, and
+-- every other caller gets PTnnn.
 
 create function eventlive.raise_error(_token text, _payload jsonb default null)
 returns void
@@ -13,6 +18,7 @@ declare
     v_status integer;
     v_message text;
     v_hint text;
+    v_detail text := case when _payload is null then _token else _token || ' ' || _payload::text end;
 begin
     select e.status, e.message, e.hint
       into v_status, v_message, v_hint
@@ -80,10 +86,21 @@ begin
             message = format('raise_error does not know the token %s', _token);
     end if;
 
+    if jsonb_typeof(_payload -> 'retry_after_s') = 'number' and current_setting('request.method', true) <> '' then
+        raise exception using
+            errcode = 'PGRST',
+            message = jsonb_build_object(
+                'code', 'PT' || v_status, 'message', v_message, 'details', v_detail, 'hint', v_hint),
+            detail = jsonb_build_object(
+                'status', v_status,
+                'status_text', v_message,
+                'headers', jsonb_build_object(
+                    'Retry-After', greatest(ceil((_payload ->> 'retry_after_s')::numeric), 1)::text));
+    end if;
     raise exception using
         errcode = 'PT' || v_status,
         message = v_message,
-        detail = case when _payload is null then _token else _token || ' ' || _payload::text end,
+        detail = v_detail,
         hint = v_hint;
 end
 $$;

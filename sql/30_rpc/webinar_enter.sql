@@ -26,6 +26,7 @@ declare
     v_other_ids uuid[] := '{}';
     v_expired_ids uuid[] := '{}';
     v_others jsonb := '[]';
+    v_retry_after_s numeric;
 begin
     if _webinar_id is null or _session_id is null or _take_over is null or jsonb_typeof(_client) is distinct from 'object' then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
@@ -95,6 +96,7 @@ begin
             v_expired_ids := v_expired_ids || v_row.session_id;
         else
             v_other_ids := v_other_ids || v_row.session_id;
+            v_retry_after_s := least(v_retry_after_s, round(extract(epoch from v_row.expires_at - v_now), 3));
             v_others := v_others || jsonb_build_object(
                 'session_id', v_row.session_id,
                 'entered_at', v_row.entered_at,
@@ -120,7 +122,8 @@ begin
             v_replaced := eventlive.close_sessions(_webinar_id, v_other_ids, 'replaced', v_now, _session_id);
             v_others := '[]';
         elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::numeric::integer then
-            perform eventlive.raise_error('too_many_sessions', jsonb_build_object('sessions', v_others));
+            perform eventlive.raise_error('too_many_sessions', jsonb_build_object(
+                'sessions', v_others, 'retry_after_s', v_retry_after_s));
         end if;
 
         if v_expired_ids <> '{}' then

@@ -16,3 +16,8 @@ comment on view eventlive_api.registrations is
     'Registrations: the own ones, and for hosts and moderators those of their webinars.';
 revoke all on eventlive_api.registrations from public, anon, authenticated, service_role;
 grant select on eventlive_api.registrations to authenticated, service_role;
+
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.registrations
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.registrations is 'Has a write refused as one to any other view: by privileges.';

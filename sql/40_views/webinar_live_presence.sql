@@ -17,3 +17,8 @@ comment on view eventlive_api.webinar_live_presence is
     'Who is present, as long as expires_at lies ahead: oneself, and for hosts and moderators everybody in their webinars.';
 revoke all on eventlive_api.webinar_live_presence from public, anon, authenticated, service_role;
 grant select on eventlive_api.webinar_live_presence to authenticated, service_role;
+
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.webinar_live_presence
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.webinar_live_presence is 'Has a write refused as one to any other view: by privileges.';

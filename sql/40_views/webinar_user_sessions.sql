@@ -18,3 +18,8 @@ comment on view eventlive_api.webinar_user_sessions is
     'Sessions: the own ones, and for hosts and moderators those of their webinars, guests included.';
 revoke all on eventlive_api.webinar_user_sessions from public, anon, authenticated, service_role;
 grant select on eventlive_api.webinar_user_sessions to authenticated, service_role;
+
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.webinar_user_sessions
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.webinar_user_sessions is 'Has a write refused as one to any other view: by privileges.';

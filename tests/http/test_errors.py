@@ -255,7 +255,6 @@ def test_an_isolation_level_that_a_role_brings_is_refused(
         as_admin(f"drop role {role}")
 
 
-@pytest.mark.xfail(strict=True, reason="raise_error cannot set a header yet: SQLSTATE PTnnn sets the status alone")
 def test_429_says_when_to_come_back(door: Door) -> None:
     scene = Scene(door)
     configured(scene, settings={"max_open_sessions_per_user": 1})

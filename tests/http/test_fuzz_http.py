@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.http.conftest import DOCUMENT
-from tests.http.test_views import NO_WRITE_AT_ALL
 from tests.support.actors import new_id
 from tests.support.errors import TOKENS
 from tests.support.http_door import Caller, Door
@@ -110,7 +109,7 @@ class Field:
             "settings": [{}],
         }
         named = {f"_{name}": values for name, values in good.items()}
-        writable = sorted(set(views) - NO_WRITE_AT_ALL)
+        writable = sorted(views)
         return Targets(functions, views, good | named, writable)
 
     def untouched(self) -> list[object]:

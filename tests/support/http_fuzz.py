@@ -39,6 +39,7 @@ STRANGE = (
     "infinity",
 )
 
+LONGEST_QUERY = 8000
 NO_HEADERS: dict[str, str] = {}
 
 texts = st.one_of(st.text(max_size=40), st.sampled_from(STRANGE), st.sampled_from(INJECTIONS))
@@ -107,7 +108,9 @@ def calls(draw: st.DrawFn, targets: Targets) -> Request:
         given[draw(st.sampled_from(sorted(given)))] = draw(huge)
     if draw(st.integers(0, 5)) == 0:
         query = "&".join(f"{quote_plus(key, errors='replace')}={in_query(value)}" for key, value in given.items())
-        return Request(draw(st.sampled_from(("GET", "HEAD", "POST"))), f"/rpc/{name}?{query[:8000]}")
+        if len(query) > LONGEST_QUERY:
+            query = query[:LONGEST_QUERY].rpartition("&")[0]  # never within an escape: see test_requests
+        return Request(draw(st.sampled_from(("GET", "HEAD", "POST"))), f"/rpc/{name}?{query}")
     if draw(st.integers(0, 2)):
         return Request("POST", f"/rpc/{name}", to_json(given))
     body = to_json(draw(st.sampled_from((given, given, [given], [given, given], [[given]]))))

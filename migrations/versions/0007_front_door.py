@@ -1,4 +1,4 @@
-"""PostgREST asks before each request whether the token is meant for this service."""
+"""Through PostgREST: tokens are looked at before a request, refusals are alike, Retry-After is sent."""
 
 from eventlive_db.migrate.frozen import run_frozen
 

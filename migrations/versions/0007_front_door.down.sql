@@ -23,6 +23,11 @@ begin
 end
 $$;
 
+drop trigger refuse_write on eventlive_api.webinar_user_sessions;
+drop trigger refuse_write on eventlive_api.webinar_live_presence;
+drop trigger refuse_write on eventlive_api.registrations;
+drop function eventlive.refuse_view_write();
+
 drop function eventlive_api.pre_request();
 drop function eventlive.pre_request();
 

@@ -94,6 +94,7 @@ declare
     v_status integer;
     v_message text;
     v_hint text;
+    v_detail text := case when _payload is null then _token else _token || ' ' || _payload::text end;
 begin
     select e.status, e.message, e.hint
       into v_status, v_message, v_hint
@@ -161,10 +162,21 @@ begin
             message = format('raise_error does not know the token %s', _token);
     end if;
 
+    if jsonb_typeof(_payload -> 'retry_after_s') = 'number' and current_setting('request.method', true) <> '' then
+        raise exception using
+            errcode = 'PGRST',
+            message = jsonb_build_object(
+                'code', 'PT' || v_status, 'message', v_message, 'details', v_detail, 'hint', v_hint),
+            detail = jsonb_build_object(
+                'status', v_status,
+                'status_text', v_message,
+                'headers', jsonb_build_object(
+                    'Retry-After', greatest(ceil((_payload ->> 'retry_after_s')::numeric), 1)::text));
+    end if;
     raise exception using
         errcode = 'PT' || v_status,
         message = v_message,
-        detail = case when _payload is null then _token else _token || ' ' || _payload::text end,
+        detail = v_detail,
         hint = v_hint;
 end
 $$;
@@ -192,6 +204,7 @@ declare
     v_other_ids uuid[] := '{}';
     v_expired_ids uuid[] := '{}';
     v_others jsonb := '[]';
+    v_retry_after_s numeric;
 begin
     if _webinar_id is null or _session_id is null or _take_over is null or jsonb_typeof(_client) is distinct from 'object' then
         perform eventlive.raise_error('invalid_argument', jsonb_build_object(
@@ -261,6 +274,7 @@ begin
             v_expired_ids := v_expired_ids || v_row.session_id;
         else
             v_other_ids := v_other_ids || v_row.session_id;
+            v_retry_after_s := least(v_retry_after_s, round(extract(epoch from v_row.expires_at - v_now), 3));
             v_others := v_others || jsonb_build_object(
                 'session_id', v_row.session_id,
                 'entered_at', v_row.entered_at,
@@ -286,7 +300,8 @@ begin
             v_replaced := eventlive.close_sessions(_webinar_id, v_other_ids, 'replaced', v_now, _session_id);
             v_others := '[]';
         elsif cardinality(v_other_ids) >= (v_webinar.settings ->> 'max_open_sessions_per_user')::numeric::integer then
-            perform eventlive.raise_error('too_many_sessions', jsonb_build_object('sessions', v_others));
+            perform eventlive.raise_error('too_many_sessions', jsonb_build_object(
+                'sessions', v_others, 'retry_after_s', v_retry_after_s));
         end if;
 
         if v_expired_ids <> '{}' then
@@ -353,6 +368,37 @@ $$;
 alter function eventlive.current_user_id() security definer;
 
 revoke select (created_at) on eventlive.webinars from anon, authenticated;
+
+-- Postgres rewrites a write to a view before it asks who may write: one over UNION ALL is refused with 55000, whoever
+-- comes, which PostgREST answers with 500. With an INSTEAD OF trigger the privileges speak first: 42501, 403 or 401.
+
+create function eventlive.refuse_view_write()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform eventlive.raise_error('not_allowed');
+    return null;
+end
+$$;
+
+comment on function eventlive.refuse_view_write() is
+    'For views that nobody may write to. It is reached by those alone who were granted a write all the same.';
+revoke all on function eventlive.refuse_view_write() from public, anon, authenticated, service_role;
+
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.registrations
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.registrations is 'Has a write refused as one to any other view: by privileges.';
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.webinar_live_presence
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.webinar_live_presence is 'Has a write refused as one to any other view: by privileges.';
+create trigger refuse_write
+    instead of insert or update or delete on eventlive_api.webinar_user_sessions
+    for each row execute function eventlive.refuse_view_write();
+comment on trigger refuse_write on eventlive_api.webinar_user_sessions is 'Has a write refused as one to any other view: by privileges.';
 
 -- What PostgREST calls before each request (db-pre-request): a token that is not meant for this service ends here.
 -- The signature was checked before; identity is checked again by every function.
