@@ -429,8 +429,10 @@ begin
         perform eventlive.raise_error('token_not_accepted', '{"claim": "sub"}');
     end if;
 
-    -- A number that numeric can hold, and that is a time.
-    if json_typeof(v_claims -> 'exp') = 'number' and v_claims ->> 'exp' ~ '^-?\d{1,15}(\.\d{1,9})?([eE]\+?\d)?$' then
+    -- A time, which may have a fraction and, as PostgREST passes that on, an exponent; within what numeric can hold.
+    if json_typeof(v_claims -> 'exp') = 'number'
+        and v_claims ->> 'exp' ~ '^-?\d{1,20}(\.\d{1,30})?([eE][+-]?\d{1,2})?$'
+    then
         if (v_claims ->> 'exp')::numeric <= v_now then
             perform eventlive.raise_error('token_expired');
         end if;

@@ -89,6 +89,18 @@ STATEMENTS = {
         "v_order, which is of shop.orders, has no field sum",
         "perform v_order.total;",
     ),
+    "a field of a %rowtype that is set": (
+        "v_order shop.orders%rowtype;",
+        "v_order.^sum := 1;",
+        "v_order, which is of shop.orders, has no field sum",
+        "v_order.total := 1;",
+    ),
+    "a field of a %rowtype that a query is read into": (
+        "v_order shop.orders%rowtype;",
+        "select 1 into v_order.^sum;",
+        "v_order, which is of shop.orders, has no field sum",
+        "select 1 into v_order.total;",
+    ),
     "a field that is set": (
         "v_order shop.orders;",
         "v_order.^sum := 1;",

@@ -94,6 +94,10 @@ TAKEN = [
     ("authenticated", USER | {"aud": ["other", AUDIENCE]}),
     ("authenticated", USER | {"exp": LATER + 0.5}),
     ("authenticated", USER | {"exp": 10**14}),
+    *(
+        ("authenticated", json.dumps(USER).replace(str(LATER), f"{exp}"))
+        for exp in ("4.1024448005e9", "4.102444800123456e9", "41024448E+2", "4102444800.123456789", "41024448000e-1")
+    ),
     ("anon", ""),
     ("anon", {"role": "anon"}),
     ("anon", {"role": "anon", "iss": "whoever", "exp": LATER}),

@@ -116,7 +116,8 @@ def get() -> None:
         importlib.invalidate_caches()
     if not _INSTALLED.exists() or _INSTALLED.read_text() != _locked():
         command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=HTTP, check=True)
+        # Node brings its own list of authorities; pip and the rest of the machine go by the system's.
+        subprocess.run(command, cwd=HTTP, check=True, env={**os.environ, "NODE_USE_SYSTEM_CA": "1"})
         _INSTALLED.write_text(_locked())
     postgrest()
 

@@ -113,6 +113,9 @@ def stand_in(type_name: str, scalars: frozenset[str]) -> str:
     """What the parser takes instead of a type that it would refuse or misunderstand; empty where it need not."""
     if type_name.endswith("]"):
         return "text[]"
+    # Of a row type the parser, which knows no table, would refuse a field that is assigned to.
+    if type_name.endswith("%rowtype"):
+        return "record"
     return "text" if type_name.rpartition(".")[2] in scalars else ""
 
 
