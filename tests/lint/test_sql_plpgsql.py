@@ -101,6 +101,18 @@ STATEMENTS = {
         "v_order, which is of shop.orders, has no field sum",
         "select 1 into v_order.total;",
     ),
+    "a temporary table that is filled": (
+        "",
+        "create temp table t on commit drop as select o.^sum from shop.orders o;",
+        "has no column sum",
+        "create temp table t on commit drop as select o.total from shop.orders o;",
+    ),
+    "a view that a function makes": (
+        "",
+        "create view shop.v as select o.^sum from shop.orders o;",
+        "has no column sum",
+        "create view shop.v as select o.total from shop.orders o;",
+    ),
     "a field that is set": (
         "v_order shop.orders;",
         "v_order.^sum := 1;",

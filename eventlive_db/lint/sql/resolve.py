@@ -46,7 +46,8 @@ def resolve(context: Context, node: Node, scope: Scope | None = None) -> Output:
             context.find_relation(range_name(relation), relation)
     elif kind == "CopyStmt" and "relation" in body:
         _copy(context, body)
-    elif kind in _WRAPPED and "query" in body:
+    # What a body creates stands for itself; in a script resolve_ddl looks at it.
+    elif kind in {*_WRAPPED, "CreateTableAsStmt", "ViewStmt"} and "query" in body:
         return resolve(context, body["query"], scope)
     return None
 

@@ -15,6 +15,8 @@ from eventlive_db.migrate.sqltext import split_statements
 
 _LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _PSQL = re.compile(r"^[ \t]*\\[a-zA-Z!?][^\n]*", re.MULTILINE)
+# The rows that follow COPY ... FROM STDIN in a script of psql or pg_dump, and the line that ends them.
+_ROWS = re.compile(r"^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b[^;]*;[^\n]*\n(?P<rows>.*?^\\\.[ \t]*$)", re.I | re.M | re.S)
 
 
 @dataclass(slots=True)
@@ -81,9 +83,17 @@ def parse_into(script: Script, snippet: Snippet, *, in_transaction: bool = True)
         script.statements.append(ParsedStatement(snippet, kind, body, in_transaction))
 
 
+def _without_rows(copy: re.Match[str]) -> str:
+    """The command, and nothing where its rows stand."""
+    text = copy.group()
+    begin = copy.start("rows") - copy.start()
+    return text[:begin] + re.sub(r"[^\n]", " ", text[begin:])
+
+
 def _statements(source: SourceFile, faults: list[Fault]) -> Iterator[Snippet]:
     whole = source.whole()
-    text = _PSQL.sub(lambda command: " " * len(command.group()), source.text)
+    text = _ROWS.sub(_without_rows, source.text)
+    text = _PSQL.sub(lambda command: " " * len(command.group()), text)
     try:
         found = list(split_statements(text))
     except ValueError:
