@@ -15,6 +15,7 @@ FAULTY = {
     "composed": 'sql.SQL("select ^id from shop.orders")',
     "composed with holes": 'sql.SQL("select {}, o.^id from shop.orders o where {}").format(a, b)',
     "a hole for the table": 'sql.SQL("select 1 from {} x, shop.orders o where o.^id = x.id").format(a)',
+    "text of SQLAlchemy": 'text("select o.total::int from shop.orders o where o.total = :a and o.^id = :b")',
     "a constant": 'QUERY = "select ^id from shop.orders"',
     "bytes": 'QUERY = b"select ^id from shop.orders"',
     "raw": "QUERY = r\"select ^id from shop.orders where total ~ '\\d'\"",

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from eventlive_db.lint.sql.context import Fault
@@ -105,7 +106,7 @@ class _Module:
     source: SourceFile
     tree: ast.Module
     revision: str
-    down_revision: str | None
+    down_revisions: tuple[str, ...]
     is_opaque: bool = False
 
     @classmethod
@@ -115,7 +116,7 @@ class _Module:
             tree = ast.parse(source.text)
         except SyntaxError:
             return None
-        values: dict[str, object] = {}
+        values: dict[str, tuple[object, ...]] = {}
         for node in tree.body:
             targets = (
                 node.targets
@@ -126,12 +127,14 @@ class _Module:
             )
             value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
             for target in targets:
-                if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
-                    values[target.id] = value.value
-        revision, before = values.get("revision"), values.get("down_revision")
+                if isinstance(target, ast.Name) and isinstance(value, ast.Constant | ast.Tuple | ast.List):
+                    members = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+                    values[target.id] = tuple(m.value for m in members if isinstance(m, ast.Constant))
+        revision = next(iter(values.get("revision", ())), None)
         if not isinstance(revision, str):
             return None
-        return cls(path, source, tree, revision, before if isinstance(before, str) else None)
+        before = tuple(name for name in values.get("down_revision", ()) if isinstance(name, str))
+        return cls(path, source, tree, revision, before)
 
     def script(self, function: str) -> Script | None:
         """The SQL that a function executes; None where it does nothing."""
@@ -170,24 +173,45 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def _ordered(modules: list[_Module], chain: Chain) -> list[_Module]:
-    """From the one without a predecessor to the one without a successor."""
-    by_predecessor: dict[str | None, list[_Module]] = {}
+    """Each after those that it comes after; branches that a later step merges are in the order of their names."""
+    by_revision = {module.revision: module for module in modules}
+    following: dict[str | None, list[_Module]] = {}
     for module in modules:
-        by_predecessor.setdefault(module.down_revision, []).append(module)
-    known = {module.revision for module in modules}
-    order: list[_Module] = []
-    current: str | None = None
-    while following := by_predecessor.pop(current, []):
-        order.append(following[0])
-        current = following[0].revision
-        for other in following[1:]:
-            message = f"{other.revision} comes after {other.down_revision or 'nothing'}, and so does {current}"
-            chain.faults.append(_chain_fault(other, message, "give them one after the other"))
-    for module in modules:
-        if module.down_revision is not None and module.down_revision not in known:
-            message = f"{module.revision} comes after {module.down_revision}, which is not there"
-            chain.faults.append(_chain_fault(module, message, ""))
-    return order
+        for before in module.down_revisions or (None,):
+            following.setdefault(before, []).append(module)
+            if before is not None and before not in by_revision:
+                message = f"{module.revision} comes after {before}, which is not there"
+                chain.faults.append(_chain_fault(module, message, ""))
+    for before, branches in following.items():
+        # Of one migration, branches may be meant; of nothing, there is but one beginning.
+        for other in branches[1:] if before is None or not _merged(branches, following) else ():
+            message = f"{other.revision} comes after {before or 'nothing'}, and so does {branches[0].revision}"
+            chain.faults.append(_chain_fault(other, message, "give them one after the other, or merge them"))
+    known = {name: [b for b in module.down_revisions if b in by_revision] for name, module in by_revision.items()}
+    try:
+        return [by_revision[name] for name in TopologicalSorter(known).static_order()]
+    except CycleError as error:
+        circle = error.args[1]
+        message = f"{' comes after '.join(reversed(circle))}"
+        chain.faults.append(_chain_fault(by_revision[circle[0]], message, "one of them has to come first"))
+        return modules
+
+
+def _merged(branches: list[_Module], following: dict[str | None, list[_Module]]) -> bool:
+    """Whether some migration comes after all of these, at whatever distance."""
+    reached = [_all_after(branch, following) for branch in branches]
+    return bool(set.intersection(*reached))
+
+
+def _all_after(module: _Module, following: dict[str | None, list[_Module]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [module.revision]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [after.revision for after in following.get(name, [])]
+    return found
 
 
 def _chain_fault(module: _Module, message: str, advice: str) -> Fault:

@@ -25,6 +25,8 @@ _PIECE = re.compile(r"([rRbBuUfFtT]{0,2})('''|\"\"\"|'|\")")
 _BETWEEN = re.compile(r"(?:\s+|\\\n|#[^\n]*\n|[()])+")
 _ESCAPE = re.compile(r"\\(?:\n|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|[0-7]{1,3}|.)", re.DOTALL)
 _PARAMETER = re.compile(r"%(?:\(\w+\))?[sbt]|%%")
+# Of SQLAlchemy's text(); a cast has two colons.
+_BOUND = re.compile(r"(?<![:\w\\]):[a-zA-Z_]\w*")
 _FIELD = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
 
 
@@ -107,7 +109,7 @@ class _Finder(ast.NodeVisitor):
             if name in EXECUTES and isinstance(node.func, ast.Attribute):
                 self._take(first, is_executed=True, has_fields=False, required=False)
             elif name in _COMPOSES:
-                self._take(first, is_executed=False, has_fields=name == "SQL", required=True)
+                self._take(first, is_executed=False, has_fields=name == "SQL", required=True, is_text=name == "text")
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -120,10 +122,12 @@ class _Finder(ast.NodeVisitor):
         if not (isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):  # a docstring
             self.generic_visit(node)
 
-    def _take(self, node: ast.expr, *, is_executed: bool, has_fields: bool, required: bool) -> None:
+    def _take(
+        self, node: ast.expr, *, is_executed: bool, has_fields: bool, required: bool, is_text: bool = False
+    ) -> None:
         """Take a string; with ``required`` only where it begins as SQL does."""
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-        if id(node) in self._seen or not (is_text or isinstance(node, ast.JoinedStr)):
+        is_string = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if id(node) in self._seen or not (is_string or isinstance(node, ast.JoinedStr)):
             return
         for below in ast.walk(node):
             self._seen.add(id(below))
@@ -133,6 +137,8 @@ class _Finder(ast.NodeVisitor):
             return
         snippet = _snippet(self._source, node)
         text = _PARAMETER.sub(_blank_parameter, snippet.text)
+        if is_text:
+            text = _BOUND.sub(lambda bound: "$1".ljust(len(bound.group())), text)
         if has_fields:
             text = _FIELD.sub(_blank_field, text)
         self.found.append(SqlString(snippet.with_text(text), is_executed))
