@@ -69,6 +69,10 @@ def broken(dsn: str, *schemas: str) -> list[Finding]:
             "Line 3 of app.faulty(uuid) does not compile: column r.id does not exist (42703).",
         ),
         (
+            "begin create temp table seen (a int); perform a from unseen; end",
+            'relation "unseen" does not exist (42P01)',
+        ),
+        (
             "begin update eventlive.webinars set gone = 1 where id = _webinar_id; end",
             'column "gone" of relation "webinars" does not exist (42703)',
         ),
@@ -116,6 +120,10 @@ def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: st
             "declare v_a text := 'żółć €'; v_b record; -- größer\nbegin"
             " for v_b in select 'é' as x, slug from eventlive.webinars loop"
             " perform 'ü', v_b.slug, v_a; v_a := 'ß' || v_b.x; end loop; end"
+        ),
+        (
+            "begin create temp table seen (a int) on commit drop; insert into seen (a) values (1); perform a from seen;"
+            ' create table if not exists app."Kept" as select 1 as b; perform k.b from app."Kept" k; end'
         ),
         "declare v alias for $1; begin perform from eventlive.webinars w where w.id = v; end",
         (

@@ -43,6 +43,13 @@ _SELECT = "select {}"
 _WORD = re.compile(r"[\w$]+")
 
 
+_MAKES = re.compile(
+    r"\bcreate\s+(?:(?:global|local)\s+)?(?:temp(?:orary)?\s+|unlogged\s+)?(?:table|(?:materialized\s+)?view)\s+"
+    r"(?:if\s+not\s+exists\s+)?(?:[\w$\"]+\.)?([\w$]+|\"[^\"]+\")",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Something that the executor would run.
@@ -68,6 +75,7 @@ class Body:
         search_path: In which its names are resolved.
         parameters: Its variables, as the parameters of another function.
         queries: What is in it.
+        makes: Tables that it creates itself, without their schema.
         problem: Why it cannot be taken apart; empty where it can.
     """
 
@@ -76,6 +84,7 @@ class Body:
     search_path: str
     parameters: str = ""
     queries: tuple[Query, ...] = ()
+    makes: frozenset[str] = frozenset()
     problem: str = ""
 
 
@@ -117,7 +126,8 @@ def _take_apart(base: Body, tree: dict[str, Any], source: str, arguments: list[l
     records = {name for name, type_ in variables.items() if type_ is None}
     known = {name: type_ for name, type_ in variables.items() if type_ is not None}
     queries = tuple(_prepared(query, records) for query in _queries(tree, 1) if _COMPILED.match(query.text))
-    return replace(base, parameters=parameter_list(arguments, known), queries=queries)
+    makes = frozenset(name.strip('"') for name in _MAKES.findall(source))
+    return replace(base, parameters=parameter_list(arguments, known), queries=queries, makes=makes)
 
 
 def _variables(tree: dict[str, Any], source: str, arguments: set[str], tables: list[str]) -> dict[str, str | None]:

@@ -28,6 +28,8 @@ _NOT_THE_QUERY = {"54023", "42P13"}
 # What Postgres says of a variable without that column, too.
 _NO_SUCH_TABLE = re.compile(r'missing FROM-clause entry for table "(.+)"')
 
+_NO_RELATION = re.compile(r'relation "(.+)" does not exist')
+
 _SETTINGS = "select set_config('search_path', %s, true), set_config('check_function_bodies', 'on', true)"
 
 
@@ -51,8 +53,16 @@ def _compile(connection: psycopg.Connection[Any], body: Body) -> Iterator[Sighti
     elif error is not None:
         for query in body.queries:
             error = _error(connection, body, (query,))
-            if error is not None and (not query.of_record or error.sqlstate in _WHATEVER_THE_TYPES):
+            if error is None or _is_made_by(body, error):
+                continue
+            if not query.of_record or error.sqlstate in _WHATEVER_THE_TYPES:
                 yield Sighting(body.name, _sentence(body, query, error))
+
+
+def _is_made_by(body: Body, error: psycopg.Error) -> bool:
+    """Whether all that is missing is a table that the function creates before."""
+    missing = _NO_RELATION.fullmatch(error.diag.message_primary or "")
+    return missing is not None and missing[1].rpartition(".")[2] in body.makes
 
 
 def _error(connection: psycopg.Connection[Any], body: Body, queries: tuple[Query, ...]) -> psycopg.Error | None:
