@@ -93,7 +93,7 @@ def broken(dsn: str, *schemas: str) -> list[Finding]:
         ),
         ("begin perform from webinars; end", 'relation "webinars" does not exist (42P01)'),
     ],
-    ids=["column", "into", "update", "table", "function", "if", "default", "record", "field", "search-path"],
+    ids=["column", "into", "unseen", "update", "table", "function", "if", "default", "record", "field", "search-path"],
 )
 def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: str) -> None:
     app.plant(body)
@@ -135,7 +135,7 @@ def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: st
             " exception when others then raise notice '%', sqlerrm || sqlstate; end"
         ),
     ],
-    ids=["qualified-argument", "record", "types", "constant", "not-ascii", "alias", "cursor", "dynamic"],
+    ids=["qualified-argument", "record", "types", "constant", "not-ascii", "made", "alias", "cursor", "dynamic"],
 )
 def test_what_plpgsql_allows_is_no_finding(app: App, body: str) -> None:
     app.plant(body)
