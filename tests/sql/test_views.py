@@ -244,3 +244,19 @@ def test_nobody_reads_a_leave_token_or_what_the_browser_said_of_itself(cast: Cas
     stored = cast.db.value("select s::text from eventlive.webinar_user_sessions s where client <> '{}'")
     assert token in stored
     assert "canary" in stored
+
+
+@pytest.mark.parametrize("view", sorted({*VIEWS} - {"profiles", "event_access_logs", "webinar_allowed_emails"}))
+@pytest.mark.parametrize("verb", ["insert into {} default values", "delete from {}", "update {} set webinar_id = null"])
+def test_a_write_is_refused_by_privileges_and_to_the_owner_by_the_view(cast: Cast, view: str, verb: str) -> None:
+    statement = verb.format(f"eventlive_api.{view}").encode()
+    for role in ("anon", "authenticated", "service_role"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            cast.db.acting(role, "").execute(statement)
+    cast.db.register(WEBINAR, new_id())
+    cast.actor("attendee").call("webinar_enter", webinar_id=WEBINAR, session_id=new_id())
+    before = cast.db.contents()
+    with pytest.raises(psycopg.Error) as caught:
+        cast.db.admin.execute(statement)
+    assert caught.value.sqlstate == "PT403"
+    assert cast.db.contents() == before
