@@ -48,10 +48,11 @@ begin
       from eventlive.settings s
      where s.key in ('jwt_issuer', 'jwt_audience', 'jwt_service_issuer');
 
-    if v_issuer <> '' and (v_claims ->> 'iss') is distinct from v_issuer then
+    -- Null where the setting is gone, which lets nobody in.
+    if v_issuer is distinct from '' and (v_issuer is null or (v_claims ->> 'iss') is distinct from v_issuer) then
         perform eventlive.raise_error('token_not_accepted', '{"claim": "iss"}');
     end if;
-    if v_audience <> '' then
+    if v_audience is distinct from '' and not v_is_service then
         v_aud := v_claims -> 'aud';
         if not coalesce(
             case json_typeof(v_aud)

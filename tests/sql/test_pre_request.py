@@ -130,6 +130,22 @@ def test_a_token_that_is_meant_for_this_service_passes(strict: EventliveDatabase
     assert verdict(strict, role, claims) == ""
 
 
+@pytest.mark.parametrize(
+    ("key", "role", "claims", "expected"),
+    [
+        ("jwt_issuer", "authenticated", USER, "token_not_accepted iss"),
+        ("jwt_issuer", "authenticated", without(USER, "iss"), "token_not_accepted iss"),
+        ("jwt_audience", "authenticated", USER, "token_not_accepted aud"),
+        ("jwt_service_issuer", "service_role", SERVICE, "token_not_accepted iss"),
+    ],
+)
+def test_a_setting_that_is_gone_lets_nobody_in(
+    db: EventliveDatabase, key: str, role: str, claims: object, expected: str
+) -> None:
+    db.admin.execute("delete from eventlive.settings where key = %s", [key])
+    assert verdict(db, role, claims) == expected
+
+
 def test_it_runs_in_a_transaction_that_may_not_write(strict: EventliveDatabase) -> None:
     with strict.acting("authenticated", json.dumps(USER)) as connection:
         connection.execute("set transaction_read_only = on")
