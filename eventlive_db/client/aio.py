@@ -1,35 +1,249 @@
-"""The functions over an asynchronous psycopg connection."""
+"""The functions over asynchronous psycopg connections; :mod:`eventlive_db.client.sync`, awaited."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
-from eventlive_db.client.calls import SET_IDENTITY, Call, Identity
-from eventlive_db.client.errors import raise_failure
+from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
+from eventlive_db.client.attempts import Resilience, arun
+from eventlive_db.client.calls import API_SCHEMA, Call
+from eventlive_db.client.errors import from_psycopg, raise_failure
+from eventlive_db.client.identity import Identity
 from eventlive_db.client.sync import require_idle
+from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
+from eventlive_db.client.users import (
+    ROLES,
+    AsyncOneToken,
+    AsyncTokenSource,
+    AsyncTokenUser,
+    AsyncTokenVerifier,
+    Known,
+    fixed,
+    identity_of,
+    required,
+)
+
+Reply = TypeVar("Reply")
 
 
-async def call(connection: psycopg.AsyncConnection[Any], request: Call, identity: Identity) -> Any:
-    """Make one call in a transaction of its own, in one network round trip; as :func:`eventlive_db.client.call`."""
-    require_idle(connection.autocommit, connection.info.transaction_status)
+class AsyncClient:
+    """Calls the functions over psycopg. The tasks of a loop may share it.
+
+    Args:
+        source: Where connections come from.
+
+            - A DSN: one connection, made at the first call and again when it is lost; tasks take turns.
+            - A connection: in autocommit mode and outside a transaction each call is a transaction of its own;
+              otherwise the call is part of the caller's transaction, which is never committed here.
+            - A pool (``psycopg_pool.AsyncConnectionPool``): a connection for each call, a transaction of its own.
+        api_schema: The exposed schema, where it was given another name.
+        verifier: What verifies the tokens that :meth:`as_user` is given.
+        resilience: Retries and the breaker; ``None`` for neither.
+        roles: The database roles that this client takes on.
+        prepare_threshold: With a DSN: after so many calls of one kind their statement is prepared; ``None``, as a
+            pooler in transaction mode needs it, for never.
+    """
+
+    def __init__(
+        self,
+        source: str | Connection | Pool,
+        *,
+        api_schema: str = API_SCHEMA,
+        verifier: AsyncTokenVerifier | None = None,
+        resilience: Resilience | None = None,
+        roles: frozenset[str] = ROLES,
+        prepare_threshold: int | None = None,
+    ) -> None:
+        self._source: Source
+        if isinstance(source, str):
+            self._source = Dsn(source, prepare_threshold)
+        elif isinstance(source, psycopg.AsyncConnection):
+            self._source = Lent(source)
+        else:
+            self._source = Pooled(source)
+        self._api_schema = api_schema
+        self._verifier = verifier
+        self._resilience = resilience
+        self._roles = roles
+
+    def as_user(self, who: str | AsyncTokenSource | Known) -> AsyncUserClient:
+        """The client of one user; nothing of the user stays on a connection.
+
+        Args:
+            who: A token, which the verifier checks before anything is sent; a source of tokens
+                (:class:`~eventlive_db.client.tokens.AsyncTokenSource`), which keeps one fresh; or claims that were
+                verified already, as they are or as an :class:`~eventlive_db.client.identity.Identity`.
+
+        Raises:
+            ValueError: A token, and the client has no verifier; or claims whose role is no text.
+            ForbiddenError: The role is none that this client takes on.
+        """
+        if isinstance(who, Identity | Mapping):
+            identity = identity_of(who, self._roles)
+            return AsyncUserClient(self._call, fixed(identity))
+        source = AsyncOneToken(who) if isinstance(who, str) else who
+        return AsyncUserClient(self._call, AsyncTokenUser(source, required(self._verifier), self._roles).identity)
+
+    def as_guest(self) -> AsyncUserClient:
+        """The client of somebody who is not signed in."""
+        return self.as_user(Identity.guest())
+
+    def as_service(self) -> AsyncUserClient:
+        """The application's own back end, ``service_role``."""
+        return self.as_user(Identity.service())
+
+    async def close(self) -> None:
+        """Close the connection that a DSN was given for; a connection or pool is its owner's to close."""
+        await self._source.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _call(self, request: Call[Reply], identity: Callable[[], Awaitable[Identity]]) -> Reply:
+        async def once() -> Reply:
+            return await self._once(request, await identity())
+
+        return await arun(once, self._resilience, request.repeatable, asyncio.sleep)
+
+    async def _once(self, request: Call[Reply], identity: Identity) -> Reply:
+        try:
+            async with self._source.connection() as connection:
+                if connection.closed:
+                    raise psycopg.OperationalError("the connection is closed")
+                autocommit = connection.autocommit
+                ours = self._source.whole or is_ours(connection.info.transaction_status, autocommit=autocommit)
+                sent = plan(request, identity, self._api_schema, ours=ours, autocommit=autocommit)
+                try:
+                    reply = await transact(connection, sent)
+                except psycopg.Error as error:
+                    raise from_psycopg(error, maybe_done=ours) from error
+        except psycopg.Error as error:  # there was no connection, so nothing was sent
+            raise from_psycopg(error) from error
+        return request.read(reply)
+
+
+class AsyncUserClient:
+    """The calls of one user; as a context manager it ends with the block, and then refuses to call."""
+
+    def __init__(self, call: _Calls, identity: Callable[[], Awaitable[Identity]]) -> None:
+        self._call = call
+        self._identity: Callable[[], Awaitable[Identity]] | None = identity
+
+    async def call(self, request: Call[Reply]) -> Reply:
+        """Make one call as this user, in one network round trip.
+
+        Args:
+            request: What :mod:`eventlive_db.client.rpc` makes.
+
+        Raises:
+            UnauthenticatedError: The token is not accepted, or has expired; nothing was sent.
+            EventliveError: The call failed; nothing of it was done, unless ``maybe_done`` says otherwise.
+            ValueError: On a caller's connection: it is busy, or its transaction has failed.
+        """
+        if self._identity is None:
+            msg = "the block of this user has ended: call as_user again"
+            raise RuntimeError(msg)
+        return await self._call(request, self._identity)
+
+    async def __aenter__(self) -> Self:
+        if self._identity is not None:
+            await self._identity()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._identity = None
+
+
+class _Calls(Protocol):
+    async def __call__(self, request: Call[Reply], identity: Callable[[], Awaitable[Identity]]) -> Reply: ...
+
+
+async def transact(connection: Connection, sent: Plan) -> Any:
+    """Send a call in one round trip, and return what the function returned.
+
+    Whatever happens, the connection is left as it was found: outside a transaction, or in the caller's with the
+    caller's identity; where that cannot be had it is closed.
+
+    Raises:
+        psycopg.Error: The call failed.
+    """
+    others = psycopg.AsyncCursor(connection)
+    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
     failure: psycopg.Error | None = None
+    done = False
     try:
-        async with connection.pipeline():
-            try:
-                await connection.execute("begin", prepare=False)
-                await connection.execute(SET_IDENTITY, identity.settings())
-                cursor = await connection.execute(request.query(), request.parameters())
-                await connection.execute("commit", prepare=False)
-            except psycopg.Error as error:
-                failure = error
-    except psycopg.Error as error:
-        failure = failure or error
-    if failure:
-        if connection.info.transaction_status == TransactionStatus.INERROR:
-            await connection.execute("rollback", prepare=False)
-        raise_failure(failure)
+        try:
+            async with connection.pipeline():
+                try:
+                    for step in sent.before:
+                        await _send(others, step)
+                    await _send(cursor, sent.call)
+                    for step in sent.after:
+                        await _send(others, step)
+                except psycopg.Error as error:
+                    failure = error  # the end of the pipeline adds nothing but that it was aborted
+        except psycopg.Error as error:
+            failure = failure or error
+        done = failure is None
+    finally:
+        if not done:
+            await _clean_up(connection, sent)
+    if failure is not None:
+        raise failure
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def _send(cursor: psycopg.AsyncCursor[Any], step: Step) -> None:
+    await cursor.execute(step.query, step.parameters, prepare=step.prepare)
+
+
+async def _clean_up(connection: Connection, sent: Plan) -> None:
+    """After a failure, or an interruption at any point."""
+    try:
+        status = connection.info.transaction_status
+        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}:
+            await connection.close()
+        elif sent.ours and status != TransactionStatus.IDLE:
+            await _send(psycopg.AsyncCursor(connection), ROLLBACK)
+        elif not sent.ours and status == TransactionStatus.INTRANS:
+            await _send(psycopg.AsyncCursor(connection), PUT_IDENTITY_BACK)
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
+    """Make one call in a transaction of its own, and get what the function returned as it is.
+
+    For tests and tools; an application has :class:`AsyncClient`.
+
+    Args:
+        connection: In autocommit mode and outside a transaction. Its role must be a member of the identity's.
+        request: The function and its arguments.
+        identity: Who calls.
+
+    Raises:
+        RpcError: The function refused the call.
+        psycopg.Error: Any other error; nothing was changed.
+        ValueError: The connection is not in autocommit mode, or in a transaction.
+    """
+    require_idle(connection.autocommit, connection.info.transaction_status)
+    try:
+        return await transact(connection, plan(request, identity, API_SCHEMA, ours=True, autocommit=True))
+    except psycopg.Error as error:
+        raise_failure(error)

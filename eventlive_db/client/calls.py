@@ -1,15 +1,25 @@
-"""What to send, without a connection: who calls, and which function with which arguments."""
+"""What to send, without a connection: which function with which arguments, and how its reply is read."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
+
+from eventlive_db.client.identity import Identity
+
+__all__ = ["SET_IDENTITY", "Call", "Identity"]
+
+Reply = TypeVar("Reply")
+
+API_SCHEMA = "eventlive_api"
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -18,48 +28,21 @@ SET_IDENTITY = sql.SQL(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who makes a call: a database role, and the claims of a token that was verified before.
-
-    Args:
-        role: ``anon``, ``authenticated`` or ``service_role``; the connection's own role must be allowed to
-            become it.
-        claims: The claims; ``sub`` is the id of the user. Sent as ``request.jwt.claims``.
-    """
-
-    role: str
-    claims: Mapping[str, object] = field(default_factory=dict)
-
-    @classmethod
-    def user(cls, user_id: UUID | str, **claims: object) -> Identity:
-        """A signed-in user, with further claims such as ``email`` and ``email_verified``."""
-        return cls("authenticated", {"sub": str(user_id), "role": "authenticated", **claims})
-
-    @classmethod
-    def guest(cls) -> Identity:
-        """Somebody who is not signed in."""
-        return cls("anon", {"role": "anon"})
-
-    @classmethod
-    def service(cls) -> Identity:
-        """The application's own back end."""
-        return cls("service_role", {"role": "service_role"})
-
-    def settings(self) -> tuple[str, str]:
-        """The values of the settings ``role`` and ``request.jwt.claims``."""
-        return self.role, json.dumps(dict(self.claims), separators=(",", ":"))
+def as_is(value: Any) -> Any:
+    """A reply that is not read further."""
+    return value
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a function of the exposed schema.
+class Call(Generic[Reply]):
+    """One call of a function of the exposed schema. :mod:`eventlive_db.client.rpc` makes them.
 
     Args:
         function: Its name, such as ``webinar_register``.
         arguments: By parameter name, leading underscore included, as JSON clients send them. What is left out
             takes the function's default. A mapping is sent as jsonb.
-        api_schema: The exposed schema, where it was given another name.
+        read: Makes the reply of what the function returned: ``dict`` for jsonb, ``None`` for void.
+        repeatable: Whether it may be sent again when the answer was lost: the second one changes nothing more.
 
     Raises:
         ValueError: A name is not a plain lower-case identifier.
@@ -67,21 +50,51 @@ class Call:
 
     function: str
     arguments: Mapping[str, object] = field(default_factory=dict)
-    api_schema: str = "eventlive_api"
+    read: Callable[[Any], Reply] = as_is
+    repeatable: bool = False
 
     def __post_init__(self) -> None:
-        for name in (self.api_schema, self.function, *self.arguments):
-            if not _PLAIN_NAME.fullmatch(name):
-                msg = f"{name!r} is not the name of a function or parameter: lower-case letters, digits and _ only"
-                raise ValueError(msg)
+        require_plain_names(self.function, *self.arguments)
 
-    def query(self) -> sql.Composed:
-        """The statement; its placeholders take :meth:`parameters`."""
-        named = [sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder()) for name in self.arguments]
-        return sql.SQL("select {}.{}({})").format(
-            sql.Identifier(self.api_schema), sql.Identifier(self.function), sql.SQL(", ").join(named)
-        )
+    def query(self, api_schema: str = API_SCHEMA) -> bytes:
+        """The statement, with a placeholder for each of :meth:`parameters`."""
+        return _statement(api_schema, self.function, tuple(self.arguments))
 
     def parameters(self) -> list[object]:
         """The values of the arguments, in the order of :meth:`query`."""
         return [Jsonb(value) if isinstance(value, Mapping) else value for value in self.arguments.values()]
+
+    def body(self) -> dict[str, object]:
+        """The arguments as the JSON object that PostgREST takes."""
+        return {name: _json_value(value) for name, value in self.arguments.items()}
+
+
+def require_plain_names(*names: str) -> None:
+    """Refuse a name that would need quotes: none of ours does, and so nothing can hide in one.
+
+    Raises:
+        ValueError: With the name.
+    """
+    for name in names:
+        if not _PLAIN_NAME.fullmatch(name):
+            msg = f"{name!r} is not the name of a function or parameter: lower-case letters, digits and _ only"
+            raise ValueError(msg)
+
+
+@lru_cache(maxsize=256)
+def _statement(api_schema: str, function: str, names: tuple[str, ...]) -> bytes:
+    require_plain_names(api_schema)
+    named = ", ".join(f"{name} => %s" for name in names)
+    return f"select {api_schema}.{function}({named})".encode()
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _json_value(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_json_value(inner) for inner in value]
+    return value

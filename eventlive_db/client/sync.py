@@ -1,26 +1,232 @@
-"""The functions over a psycopg connection."""
+"""The functions over psycopg connections. :mod:`eventlive_db.client.aio` is the same, awaited."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
-from eventlive_db.client.calls import SET_IDENTITY, Call, Identity
-from eventlive_db.client.errors import raise_failure
+from eventlive_db.client.attempts import Resilience, run
+from eventlive_db.client.calls import API_SCHEMA, Call
+from eventlive_db.client.errors import from_psycopg, raise_failure
+from eventlive_db.client.identity import Identity
+from eventlive_db.client.sources import Connection, Dsn, Lent, Pool, Pooled, Source
+from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
+from eventlive_db.client.users import (
+    ROLES,
+    Known,
+    OneToken,
+    TokenSource,
+    TokenUser,
+    TokenVerifier,
+    identity_of,
+    required,
+)
+
+Reply = TypeVar("Reply")
 
 
-def call(connection: psycopg.Connection[Any], request: Call, identity: Identity) -> Any:
-    """Make one call in a transaction of its own, in one network round trip.
+class Client:
+    """Calls the functions over psycopg. Threads may share it.
+
+    Args:
+        source: Where connections come from.
+
+            - A DSN: one connection, made at the first call and again when it is lost; threads take turns.
+            - A connection: in autocommit mode and outside a transaction each call is a transaction of its own;
+              otherwise the call is part of the caller's transaction, which is never committed here.
+            - A pool (``psycopg_pool.ConnectionPool``): a connection for each call, a transaction of its own.
+        api_schema: The exposed schema, where it was given another name.
+        verifier: What verifies the tokens that :meth:`as_user` is given.
+        resilience: Retries and the breaker; ``None`` for neither.
+        roles: The database roles that this client takes on.
+        prepare_threshold: With a DSN: after so many calls of one kind their statement is prepared; ``None``, as a
+            pooler in transaction mode needs it, for never.
+    """
+
+    def __init__(
+        self,
+        source: str | Connection | Pool,
+        *,
+        api_schema: str = API_SCHEMA,
+        verifier: TokenVerifier | None = None,
+        resilience: Resilience | None = None,
+        roles: frozenset[str] = ROLES,
+        prepare_threshold: int | None = None,
+    ) -> None:
+        self._source: Source
+        if isinstance(source, str):
+            self._source = Dsn(source, prepare_threshold)
+        elif isinstance(source, psycopg.Connection):
+            self._source = Lent(source)
+        else:
+            self._source = Pooled(source)
+        self._api_schema = api_schema
+        self._verifier = verifier
+        self._resilience = resilience
+        self._roles = roles
+
+    def as_user(self, who: str | TokenSource | Known) -> UserClient:
+        """The client of one user; nothing of the user stays on a connection.
+
+        Args:
+            who: A token, which the verifier checks before anything is sent; a source of tokens
+                (:class:`~eventlive_db.client.tokens.TokenSource`), which keeps one fresh; or claims that were
+                verified already, as they are or as an :class:`~eventlive_db.client.identity.Identity`.
+
+        Raises:
+            ValueError: A token, and the client has no verifier; or claims whose role is no text.
+            ForbiddenError: The role is none that this client takes on.
+        """
+        if isinstance(who, Identity | Mapping):
+            identity = identity_of(who, self._roles)
+            return UserClient(self._call, lambda: identity)
+        source = OneToken(who) if isinstance(who, str) else who
+        return UserClient(self._call, TokenUser(source, required(self._verifier), self._roles).identity)
+
+    def as_guest(self) -> UserClient:
+        """The client of somebody who is not signed in."""
+        return self.as_user(Identity.guest())
+
+    def as_service(self) -> UserClient:
+        """The application's own back end, ``service_role``."""
+        return self.as_user(Identity.service())
+
+    def close(self) -> None:
+        """Close the connection that a DSN was given for; a connection or pool is its owner's to close."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def _call(self, request: Call[Reply], identity: Callable[[], Identity]) -> Reply:
+        return run(lambda: self._once(request, identity()), self._resilience, request.repeatable, time.sleep)
+
+    def _once(self, request: Call[Reply], identity: Identity) -> Reply:
+        try:
+            with self._source.connection() as connection:
+                if connection.closed:
+                    raise psycopg.OperationalError("the connection is closed")
+                autocommit = connection.autocommit
+                ours = self._source.whole or is_ours(connection.info.transaction_status, autocommit=autocommit)
+                sent = plan(request, identity, self._api_schema, ours=ours, autocommit=autocommit)
+                try:
+                    reply = transact(connection, sent)
+                except psycopg.Error as error:
+                    raise from_psycopg(error, maybe_done=ours) from error
+        except psycopg.Error as error:  # there was no connection, so nothing was sent
+            raise from_psycopg(error) from error
+        return request.read(reply)
+
+
+class UserClient:
+    """The calls of one user; as a context manager it ends with the block, and then refuses to call."""
+
+    def __init__(self, call: _Calls, identity: Callable[[], Identity]) -> None:
+        self._call = call
+        self._identity: Callable[[], Identity] | None = identity
+
+    def call(self, request: Call[Reply]) -> Reply:
+        """Make one call as this user, in one network round trip.
+
+        Args:
+            request: What :mod:`eventlive_db.client.rpc` makes.
+
+        Raises:
+            UnauthenticatedError: The token is not accepted, or has expired; nothing was sent.
+            EventliveError: The call failed; nothing of it was done, unless ``maybe_done`` says otherwise.
+            ValueError: On a caller's connection: it is busy, or its transaction has failed.
+        """
+        if self._identity is None:
+            msg = "the block of this user has ended: call as_user again"
+            raise RuntimeError(msg)
+        return self._call(request, self._identity)
+
+    def __enter__(self) -> Self:
+        if self._identity is not None:
+            self._identity()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._identity = None
+
+
+class _Calls(Protocol):
+    def __call__(self, request: Call[Reply], identity: Callable[[], Identity]) -> Reply: ...
+
+
+def transact(connection: Connection, sent: Plan) -> Any:
+    """Send a call in one round trip, and return what the function returned.
+
+    Whatever happens, the connection is left as it was found: outside a transaction, or in the caller's with the
+    caller's identity; where that cannot be had it is closed.
+
+    Raises:
+        psycopg.Error: The call failed.
+    """
+    others = psycopg.Cursor(connection)
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+    failure: psycopg.Error | None = None
+    done = False
+    try:
+        try:
+            with connection.pipeline():
+                try:
+                    for step in sent.before:
+                        _send(others, step)
+                    _send(cursor, sent.call)
+                    for step in sent.after:
+                        _send(others, step)
+                except psycopg.Error as error:
+                    failure = error  # the end of the pipeline adds nothing but that it was aborted
+        except psycopg.Error as error:
+            failure = failure or error
+        done = failure is None
+    finally:
+        if not done:
+            _clean_up(connection, sent)
+    if failure is not None:
+        raise failure
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _send(cursor: psycopg.Cursor[Any], step: Step) -> None:
+    cursor.execute(step.query, step.parameters, prepare=step.prepare)
+
+
+def _clean_up(connection: Connection, sent: Plan) -> None:
+    """After a failure, or an interruption at any point."""
+    try:
+        status = connection.info.transaction_status
+        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}:
+            connection.close()
+        elif sent.ours and status != TransactionStatus.IDLE:
+            _send(psycopg.Cursor(connection), ROLLBACK)
+        elif not sent.ours and status == TransactionStatus.INTRANS:
+            _send(psycopg.Cursor(connection), PUT_IDENTITY_BACK)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
+    """Make one call in a transaction of its own, and get what the function returned as it is.
+
+    For tests and tools; an application has :class:`Client`.
 
     Args:
         connection: In autocommit mode and outside a transaction. Its role must be a member of the identity's.
         request: The function and its arguments.
         identity: Who calls.
-
-    Returns:
-        The reply: a ``dict`` for a function that returns jsonb, ``""`` for one that returns void.
 
     Raises:
         RpcError: The function refused the call.
@@ -28,26 +234,10 @@ def call(connection: psycopg.Connection[Any], request: Call, identity: Identity)
         ValueError: The connection is not in autocommit mode, or in a transaction.
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
-    failure: psycopg.Error | None = None
     try:
-        with connection.pipeline():
-            # begin and commit are never prepared: after an error the server skips the rest of the pipeline, and
-            # psycopg would take a statement for prepared that is not.
-            try:
-                connection.execute("begin", prepare=False)
-                connection.execute(SET_IDENTITY, identity.settings())
-                cursor = connection.execute(request.query(), request.parameters())
-                connection.execute("commit", prepare=False)
-            except psycopg.Error as error:
-                failure = error  # the end of the pipeline adds nothing but that it was aborted
+        return transact(connection, plan(request, identity, API_SCHEMA, ours=True, autocommit=True))
     except psycopg.Error as error:
-        failure = failure or error
-    if failure:
-        if connection.info.transaction_status == TransactionStatus.INERROR:
-            connection.execute("rollback", prepare=False)
-        raise_failure(failure)
-    row = cursor.fetchone()
-    return row[0] if row else None
+        raise_failure(error)
 
 
 def require_idle(autocommit: bool, status: TransactionStatus) -> None:

@@ -1,0 +1,111 @@
+"""Where an asynchronous client's connections come from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncIterator
+from typing import Any, Protocol, TypeAlias
+
+import psycopg
+
+from eventlive_db.client.options import connect_options
+
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
+
+_locks: weakref.WeakKeyDictionary[Connection, asyncio.Lock] = weakref.WeakKeyDictionary()
+
+
+class Pool(Protocol):
+    """What is needed of a ``psycopg_pool.AsyncConnectionPool``."""
+
+    def connection(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """Lend a connection, and take it back."""
+        ...
+
+
+class Source(Protocol):
+    """Lends a connection to one call at a time.
+
+    Attributes:
+        whole: Whether a call on it is always a transaction of its own.
+    """
+
+    whole: bool
+
+    def connection(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """Lend a connection."""
+        ...
+
+    async def close(self) -> None:
+        """Close what this source opened."""
+        ...
+
+
+class Dsn:
+    """One connection, opened when it is needed and again when it is lost."""
+
+    whole = True
+
+    def __init__(self, dsn: str, prepare_threshold: int | None) -> None:
+        self._dsn = dsn
+        self._prepare_threshold = prepare_threshold
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend it; tasks take turns."""
+        async with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = await psycopg.AsyncConnection.connect(
+                    self._dsn,
+                    autocommit=True,
+                    prepare_threshold=self._prepare_threshold,
+                    **connect_options(self._dsn),
+                )
+            yield self._connection
+
+    async def close(self) -> None:
+        """Close it."""
+        async with self._lock:
+            if self._connection is not None:
+                await self._connection.close()
+                self._connection = None
+
+
+class Lent:
+    """A caller's connection."""
+
+    whole = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        # One for each connection, not for each client: two clients of one connection must not mix their users.
+        self._lock = _locks.setdefault(connection, asyncio.Lock())
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend it; tasks take turns."""
+        async with self._lock:
+            yield self._connection
+
+    async def close(self) -> None:
+        """Nothing: it is the caller's."""
+
+
+class Pooled:
+    """A caller's pool."""
+
+    whole = True
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def connection(self) -> contextlib.AbstractAsyncContextManager[Connection]:
+        """Lend one of the pool's."""
+        return self._pool.connection()
+
+    async def close(self) -> None:
+        """Nothing: it is the caller's."""
