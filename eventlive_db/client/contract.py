@@ -56,7 +56,7 @@ WEBINAR_ENTER = Function(
         }
     ),
 )
-WEBINAR_PRESENCE_PING = Function[None](
+WEBINAR_PRESENCE_PING: Function[None] = Function(
     "webinar_presence_ping",
     (_WEBINAR,),
     None,
@@ -74,7 +74,7 @@ WEBINAR_SESSION_HEARTBEAT = Function(
     frozenset({*_MALFORMED, "session_not_found"}),
     repeatable=False,
 )
-WEBINAR_LEAVE = Function[None](
+WEBINAR_LEAVE: Function[None] = Function(
     "webinar_leave",
     (_WEBINAR, _SESSION, Parameter("_leave_token", "uuid")),
     None,

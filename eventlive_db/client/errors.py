@@ -186,7 +186,7 @@ def error_of(
         )
     kind, usual, token, advice = _other(sqlstate or "", status)
     return kind(
-        status or usual, token, {}, message, hint or advice, sqlstate=sqlstate or None, retry_after_s=retry_after_s
+        status or usual, token, {}, message, advice or hint, sqlstate=sqlstate or None, retry_after_s=retry_after_s
     )
 
 
@@ -198,7 +198,7 @@ def _other(sqlstate: str, status: int | None) -> tuple[type[EventliveError], int
             if status == 401
             else (ForbiddenError, 403, "permission_denied", "This role may not call this function; see the grants.")
         )
-    if sqlstate in {"42883", "PGRST202"}:
+    if sqlstate in {"42883", "3F000", "PGRST106", "PGRST202"}:
         return NotFoundError, 404, "function_not_found", "Apply the migrations; over HTTP, is the schema exposed?"
     if sqlstate in _BUSY:
         return BusyError, 500, "busy", "Nothing was done; try again."

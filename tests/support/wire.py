@@ -1,0 +1,122 @@
+"""A wire that can be listened to, and cut: it stands between a client and Postgres."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+_PARSE_HEADER = 5
+_FLUSH = "H"  # asks for what is there already, and for no answer of its own
+
+
+@dataclass(slots=True)
+class Wire:
+    """What went over it.
+
+    Attributes:
+        dsn: How to connect over the wire.
+        sent: The letters of the messages of clients, in order (Postgres manual, "Message Formats"), without Flush;
+            ``|`` where the server had answered something in between.
+        cut_at: Once a client sends a message of this letter, the connection is cut: ``before`` it gets there, or
+            ``after``, so that its answer is lost.
+    """
+
+    dsn: str
+    sent: list[str] = field(default_factory=list)
+    cut_at: tuple[str, str] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def listen(self) -> None:
+        """Forget what went over it so far."""
+        with self._lock:
+            self.sent.clear()
+
+    def heard(self) -> str:
+        """The letters since then."""
+        with self._lock:
+            return "".join(self.sent).strip("|")
+
+
+@contextlib.contextmanager
+def wiretap(dsn: str) -> Iterator[Wire]:
+    """A wire to the server of ``dsn``; every connection over it ends with the context.
+
+    Args:
+        dsn: With a host and port, not a socket.
+    """
+    target = conninfo_to_dict(dsn)
+    with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as door:
+        wire = Wire(make_conninfo(dsn, host="127.0.0.1", port=door.getsockname()[1], sslmode="disable"))
+        threads: list[threading.Thread] = []
+        open_sockets: list[socket.socket] = []
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = door.accept()
+                    server = socket.create_connection((str(target["host"]), int(str(target["port"]))))
+                    open_sockets.extend((client, server))
+                    for work in (_to_server, _to_client):
+                        threads.append(threading.Thread(target=work, args=(wire, client, server), daemon=True))
+                        threads[-1].start()
+
+        listener = threading.Thread(target=accept, daemon=True)
+        listener.start()
+        try:
+            yield wire
+        finally:
+            # A blocked accept does not notice that its socket is closed.
+            with contextlib.suppress(OSError):
+                door.shutdown(socket.SHUT_RDWR)
+            stack.callback(listener.join)
+            for one in open_sockets:
+                _hang_up(one)
+            for thread in threads:
+                thread.join()
+            for one in open_sockets:
+                one.close()
+
+
+def _hang_up(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+
+
+def _to_server(wire: Wire, client: socket.socket, server: socket.socket) -> None:
+    """Pass on what a client says, message by message."""
+    with contextlib.suppress(OSError), client.makefile("rb") as said:
+        length = int.from_bytes(said.read(4))  # the start-up message has no letter
+        server.sendall(length.to_bytes(4) + said.read(length - 4))
+        while header := said.read(_PARSE_HEADER):
+            message = header + said.read(int.from_bytes(header[1:]) - 4)
+            letter = chr(header[0])
+            cut = wire.cut_at if wire.cut_at and wire.cut_at[0] == letter else None
+            if cut and cut[1] == "before":
+                break
+            if letter != _FLUSH:
+                with wire._lock:
+                    wire.sent.append(letter)
+            server.sendall(message)
+            if cut:
+                server.recv(1, socket.MSG_PEEK)  # the server has done it, and answers
+                break
+    _hang_up(client)
+    _hang_up(server)
+
+
+def _to_client(wire: Wire, client: socket.socket, server: socket.socket) -> None:
+    """Pass on what the server says."""
+    with contextlib.suppress(OSError):
+        while data := server.recv(65536):
+            if wire.cut_at and wire.sent and wire.sent[-1] == wire.cut_at[0]:
+                break
+            with wire._lock:
+                if wire.sent and wire.sent[-1] != "|":
+                    wire.sent.append("|")
+            client.sendall(data)
+    _hang_up(client)
