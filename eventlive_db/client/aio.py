@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -12,10 +11,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
-from eventlive_db.client.attempts import Resilience, arun
+from eventlive_db.client.attempts import arun
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import from_psycopg, raise_failure
 from eventlive_db.client.identity import Identity
+from eventlive_db.client.resilience import Resilience
 from eventlive_db.client.sync import require_idle
 from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
 from eventlive_db.client.users import (
@@ -112,10 +112,9 @@ class AsyncClient:
         await self.close()
 
     async def _call(self, request: Call[Reply], identity: Callable[[], Awaitable[Identity]]) -> Reply:
-        async def once() -> Reply:
-            return await self._once(request, await identity())
-
-        return await arun(once, self._resilience, request.repeatable, asyncio.sleep)
+        # On a caller's connection nothing is tried again: its transaction has failed, or it is gone.
+        repeatable = request.repeatable and self._source.whole
+        return await arun(identity, lambda who: self._once(request, who), self._resilience, repeatable=repeatable)
 
     async def _once(self, request: Call[Reply], identity: Identity) -> Reply:
         try:
@@ -227,7 +226,7 @@ async def _clean_up(connection: Connection, sent: Plan) -> None:
         raise
 
 
-async def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
+async def call(connection: Connection, request: Call[Any], identity: Identity, api_schema: str = API_SCHEMA) -> Any:
     """Make one call in a transaction of its own, and get what the function returned as it is.
 
     For tests and tools; an application has :class:`AsyncClient`.
@@ -236,6 +235,7 @@ async def call(connection: Connection, request: Call[Any], identity: Identity) -
         connection: In autocommit mode and outside a transaction. Its role must be a member of the identity's.
         request: The function and its arguments.
         identity: Who calls.
+        api_schema: The exposed schema.
 
     Raises:
         RpcError: The function refused the call.
@@ -244,6 +244,6 @@ async def call(connection: Connection, request: Call[Any], identity: Identity) -
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
     try:
-        return await transact(connection, plan(request, identity, API_SCHEMA, ours=True, autocommit=True))
+        return await transact(connection, plan(request, identity, api_schema, ours=True, autocommit=True))
     except psycopg.Error as error:
         raise_failure(error)

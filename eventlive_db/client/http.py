@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import httpx
 
-from eventlive_db.client.attempts import Resilience, arun, run
+from eventlive_db.client.attempts import arun, run
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import (
     EventliveError,
@@ -19,6 +17,7 @@ from eventlive_db.client.errors import (
     UnavailableError,
 )
 from eventlive_db.client.postgrest import Request, reply_of, request_of
+from eventlive_db.client.resilience import Resilience
 from eventlive_db.client.users import AsyncOneToken, AsyncTokenSource, OneToken, TokenSource
 
 Reply = TypeVar("Reply")
@@ -79,15 +78,22 @@ class HttpClient:
         self.close()
 
     def _call(self, request: Call[Reply], source: TokenSource | None) -> Reply:
-        return run(lambda: self._once(request, source), self._resilience, request.repeatable, time.sleep)
+        def token() -> str | None:
+            return source.get() if source is not None else None
 
-    def _once(self, request: Call[Reply], source: TokenSource | None) -> Reply:
-        if source is None:
-            return request.read(self._send(request, None))
-        token = source.get()
+        return run(
+            token,
+            lambda token: self._once(request, source, token),
+            self._resilience,
+            repeatable=request.repeatable,
+        )
+
+    def _once(self, request: Call[Reply], source: TokenSource | None, token: str | None) -> Reply:
         try:
             return request.read(self._send(request, token))
         except UnauthenticatedError:
+            if source is None or token is None:
+                raise
             source.invalidate(token)
             fresh = source.get()
             if fresh == token:
@@ -193,15 +199,22 @@ class AsyncHttpClient:
         await self.close()
 
     async def _call(self, request: Call[Reply], source: AsyncTokenSource | None) -> Reply:
-        return await arun(lambda: self._once(request, source), self._resilience, request.repeatable, asyncio.sleep)
+        async def token() -> str | None:
+            return await source.get() if source is not None else None
 
-    async def _once(self, request: Call[Reply], source: AsyncTokenSource | None) -> Reply:
-        if source is None:
-            return request.read(await self._send(request, None))
-        token = await source.get()
+        return await arun(
+            token,
+            lambda token: self._once(request, source, token),
+            self._resilience,
+            repeatable=request.repeatable,
+        )
+
+    async def _once(self, request: Call[Reply], source: AsyncTokenSource | None, token: str | None) -> Reply:
         try:
             return request.read(await self._send(request, token))
         except UnauthenticatedError:
+            if source is None or token is None:
+                raise
             source.invalidate(token)
             fresh = await source.get()
             if fresh == token:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -11,10 +10,11 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from eventlive_db.client.attempts import Resilience, run
+from eventlive_db.client.attempts import run
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import from_psycopg, raise_failure
 from eventlive_db.client.identity import Identity
+from eventlive_db.client.resilience import Resilience
 from eventlive_db.client.sources import Connection, Dsn, Lent, Pool, Pooled, Source
 from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
 from eventlive_db.client.users import (
@@ -108,7 +108,9 @@ class Client:
         self.close()
 
     def _call(self, request: Call[Reply], identity: Callable[[], Identity]) -> Reply:
-        return run(lambda: self._once(request, identity()), self._resilience, request.repeatable, time.sleep)
+        # On a caller's connection nothing is tried again: its transaction has failed, or it is gone.
+        repeatable = request.repeatable and self._source.whole
+        return run(identity, lambda who: self._once(request, who), self._resilience, repeatable=repeatable)
 
     def _once(self, request: Call[Reply], identity: Identity) -> Reply:
         try:
@@ -218,7 +220,7 @@ def _clean_up(connection: Connection, sent: Plan) -> None:
         raise
 
 
-def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
+def call(connection: Connection, request: Call[Any], identity: Identity, api_schema: str = API_SCHEMA) -> Any:
     """Make one call in a transaction of its own, and get what the function returned as it is.
 
     For tests and tools; an application has :class:`Client`.
@@ -227,6 +229,7 @@ def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
         connection: In autocommit mode and outside a transaction. Its role must be a member of the identity's.
         request: The function and its arguments.
         identity: Who calls.
+        api_schema: The exposed schema.
 
     Raises:
         RpcError: The function refused the call.
@@ -235,7 +238,7 @@ def call(connection: Connection, request: Call[Any], identity: Identity) -> Any:
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
     try:
-        return transact(connection, plan(request, identity, API_SCHEMA, ours=True, autocommit=True))
+        return transact(connection, plan(request, identity, api_schema, ours=True, autocommit=True))
     except psycopg.Error as error:
         raise_failure(error)
 

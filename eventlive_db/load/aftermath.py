@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -89,7 +90,7 @@ def measure_ping(dsn: str, webinar_id: UUID, pings: int = 20) -> tuple[PingCost 
     Returns:
         The average, or None and the reason why it could not be measured.
     """
-    request = Call("webinar_presence_ping", {"_webinar_id": webinar_id})
+    request: Call[Any] = Call("webinar_presence_ping", {"_webinar_id": webinar_id})
     statements = wal_bytes = throttled_wal_bytes = throttled_writes = 0
     with psycopg.connect(dsn, autocommit=True) as connection:
         users = connection.execute(

@@ -39,11 +39,11 @@ class Stage:
             RpcError: The function refused; counted by token.
             psycopg.Error: Anything else; counted as a failure.
         """
-        request = Call(function, {f"_{name}": value for name, value in arguments.items()}, self._api_schema)
+        request: Call[Any] = Call(function, {f"_{name}": value for name, value in arguments.items()})
         async with self._pool.connection() as connection:
             started = time.perf_counter()
             try:
-                reply = await call_async(connection, request, identity)
+                reply = await call_async(connection, request, identity, self._api_schema)
             except RpcError as error:
                 self.tally.record(function, time.perf_counter() - started, error.token)
                 raise

@@ -105,7 +105,7 @@ class Stage:
 
     def call(self, function: str, webinar: str, who: str, **arguments: object) -> Any:
         """Call as somebody; the reply, or the token of the refusal."""
-        request = Call(f"webinar_{function}", named({"webinar_id": self.ids[webinar], **arguments}))
+        request: Call[Any] = Call(f"webinar_{function}", named({"webinar_id": self.ids[webinar], **arguments}))
         try:
             return call(self.connection, request, self._identity(who))
         except RpcError as refusal:

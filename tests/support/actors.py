@@ -67,7 +67,7 @@ class OpenTransaction:
 
     def call(self, function: str, /, **arguments: object) -> Any:
         """Call and return the reply; the transaction goes on."""
-        request = Call(function, named(arguments))
+        request: Call[Any] = Call(function, named(arguments))
         row = self.connection.execute(request.query(), request.parameters()).fetchone()
         return row[0] if row else None
 

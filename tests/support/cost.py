@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from eventlive_db.client import Call
 from eventlive_db.client.calls import SET_IDENTITY
@@ -32,7 +33,7 @@ def cost_of(actor: Actor, function: str, /, **arguments: object) -> Cost:
     Make it once before on the same connection and throw that away: the first one also reads the catalog.
     """
     connection = actor.connection
-    request = Call(function, named(arguments))
+    request: Call[Any] = Call(function, named(arguments))
     with capture(connection) as statements, connection.transaction():
         connection.execute(SET_IDENTITY, actor.identity.settings())
         connection.execute(request.query(), request.parameters())

@@ -115,7 +115,7 @@ NOTHING = Footprint(0, False, 0)
 
 def footprint(db: EventliveDatabase, step: Step) -> Footprint:
     """Make a call under EXPLAIN, as its actor, and measure it."""
-    request = Call(step.function, named(step.arguments))
+    request: Call[Any] = Call(step.function, named(step.arguments))
     query = sql.SQL("explain (analyze, wal, format json) {}").format(request.query())
     before = sequence_values(db)
     connection = step.actor.connection
