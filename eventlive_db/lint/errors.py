@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
+from eventlive_db.errors import AdvisedError
 
-class LintError(RuntimeError):
-    """The files or the database cannot be judged.
 
-    Attributes:
-        token: Stable and machine-readable, such as ``parser_missing`` or ``unknown_schema``.
-        advice: What to do next; may be empty.
-    """
+class LintError(AdvisedError):
+    """The files or the database cannot be judged."""
 
     token = "lint_error"
-
-    def __init__(self, problem: str, advice: str = "", *, token: str | None = None) -> None:
-        super().__init__(f"{problem}. {advice}" if advice else problem)
-        self.advice = advice
-        if token:
-            self.token = token

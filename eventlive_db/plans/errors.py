@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+from eventlive_db.errors import AdvisedError
 
-class PlansError(RuntimeError):
-    """The plans cannot be judged.
 
-    Attributes:
-        token: Stable and machine-readable, such as ``unknown_budget``.
-        advice: What to do next; may be empty.
-    """
+class PlansError(AdvisedError):
+    """The plans cannot be judged."""
 
     token = "plans_error"
-
-    def __init__(self, problem: str, advice: str = "", *, token: str | None = None) -> None:
-        super().__init__(f"{problem}. {advice}" if advice else problem)
-        self.advice = advice
-        if token:
-            self.token = token
 
 
 class CaptureUnavailableError(PlansError):

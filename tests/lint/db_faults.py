@@ -208,6 +208,25 @@ FAULTS = [
         "error",
     ),
     Fault(
+        "execute_for_public",
+        # Postgres makes functions for the type, which nobody can make better.
+        "create type app.span as range (subtype = int4);"
+        "create function app.width(app.span) returns int language plpgsql set search_path = pg_catalog, pg_temp"
+        " as $$ begin return upper($1) - lower($1); end $$",
+        "app.width(app.span)",
+        "app.width(app.span) may be executed by public, and so by every role there is or will be.",
+        "revoke execute on function app.width(app.span) from public",
+    ),
+    Fault(
+        "execute_for_public",
+        "create type app.span as range (subtype = int4);"
+        "create function app.span_of(int, int) returns app.span language internal immutable"
+        " set search_path = pg_catalog, pg_temp as 'range_constructor2'",
+        "app.span_of(integer,integer)",
+        "app.span_of(integer,integer) may be executed by public, and so by every role there is or will be.",
+        "revoke execute on function app.span_of(int, int) from public",
+    ),
+    Fault(
         "unindexed_foreign_key",
         "alter table app.item add parent int, add constraint of_parent foreign key (parent) references app.item",
         "app.item",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import psycopg
@@ -10,18 +9,9 @@ import pytest
 
 from eventlive_db.lint.db import Report, lint_database, rules
 from eventlive_db.resources import sql_dir
-from eventlive_db.server import Server
 from tests.lint.db_faults import BASE, CLEAN_UP, FAULTS, Fault
 
 APP = ("app", "app_api")
-
-
-@pytest.fixture(scope="module")
-def shared_dsn(pg_server: Server, schema_template: str) -> Iterator[str]:
-    """A database for all faults, one after the other."""
-    name = f"test_lint_{secrets.token_hex(8)}"
-    yield pg_server.create_database(name, schema_template)
-    pg_server.drop_database(name)
 
 
 @pytest.fixture

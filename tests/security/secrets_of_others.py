@@ -114,7 +114,7 @@ class Intruder:
 
     def call(self, function: str, /, **arguments: object) -> str:
         """Call a function of the exposed schema; see ``ask``."""
-        request = Call(function, named(arguments))
+        request: Call[Any] = Call(function, named(arguments))
         return self.ask(request.query(), request.parameters())
 
 

@@ -5,6 +5,7 @@ The CONTEXT is left out: it names functions and lines, may differ, and is not se
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -54,7 +55,7 @@ VARIANTS = [
 
 def answer(actor: Actor, function: str, /, **arguments: object) -> Answer:
     """What a caller is told; undone."""
-    request = Call(function, named(arguments))
+    request: Call[Any] = Call(function, named(arguments))
     connection = actor.connection
     try:
         with connection.transaction(force_rollback=True):

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from eventlive_db.migrate import Options, upgrade
+from eventlive_db.resources import sql_dir
 from tests.security.matrix import ALL, EXPECTED, ROLES, Matrix, differences, parse, read_matrix, render
 
 Databases = Callable[..., str]
@@ -63,6 +64,28 @@ def test_default_privileges_on_schemas_change_nothing(
         assert differences(expected(), read_matrix(admin, nobody)) == []
 
 
+def test_the_declared_schema_takes_nothing_from_default_privileges_either(
+    make_database: Databases, schema_template: str, nobody: str
+) -> None:
+    """A revoke that is missing in ``sql/`` shows only where something would be granted."""
+    with connected(make_database(schema_template)) as plain, connected(make_database()) as generous:
+        for kind in ("tables", "functions"):
+            generous.execute(
+                f"alter default privileges for role eventlive_owner grant all on {kind} to anon, authenticated".encode()
+            )
+        with generous.transaction():
+            for path in sorted(sql_dir().glob("*/*.sql")):
+                generous.execute(path.read_bytes())
+        declared = read_matrix(plain, nobody)
+        assert differences(declared, read_matrix(generous, nobody)) == []
+        # Without its revoke, a function would have been granted.
+        generous.execute("set role eventlive_owner")
+        generous.execute("create function eventlive_api.bait() returns int return 1")
+        generous.execute("reset role")
+        [told] = differences(declared, read_matrix(generous, nobody))
+        assert "eventlive_api.bait() has no expectation: public X, nobody X, anon X, authenticated X" in told
+
+
 def test_the_file_is_as_it_would_be_written() -> None:
     text = EXPECTED.read_text(encoding="utf-8")
     assert render(parse(text)) == text
@@ -92,6 +115,30 @@ FAULTS = {
         "grant usage on schema eventlive to public",
         [
             f"[schemas] eventlive: {role} has U, expected is -"
+            for role in ("anon", "authenticated", "nobody", "public", "service_role")
+        ],
+    ),
+    "grant-to-public": (
+        "grant truncate on eventlive_api.webinars to public",
+        [
+            f"[views of eventlive_api] eventlive_api.webinars: {role} has {held}D, expected is {held or '-'}"
+            for role, held in (
+                ("anon", "r"),
+                ("authenticated", "r"),
+                ("nobody", ""),
+                ("public", ""),
+                ("service_role", "r"),
+            )
+        ],
+    ),
+    "write-to-a-column": (
+        "grant update (nickname) on eventlive.registrations to authenticated",
+        ["[tables of eventlive] eventlive.registrations (nickname) has no expectation: authenticated w"],
+    ),
+    "execute-for-public": (
+        "grant execute on function eventlive.require_user() to public",
+        [
+            f"[functions of eventlive] eventlive.require_user(): {role} has X, expected is -"
             for role in ("anon", "authenticated", "nobody", "public", "service_role")
         ],
     ),

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
-from eventlive_db.lint.db.declarations import declared_types, parameter_list, tokens
+from eventlive_db.functions import ParserMissingError, UnreadableError, parse_function, read_catalog, tokens
+from eventlive_db.lint.db.any_type import replaced, stand_ins
+from eventlive_db.lint.db.declarations import declared_types, parameter_list, quoted, with_types_of_variables
 from eventlive_db.lint.db.scope import Scope
 from eventlive_db.lint.errors import LintError
-from eventlive_db.plans.coverage import ParserMissingError, read_catalog
-from eventlive_db.plans.coverage.parser import UnreadableError, parse_function
 
 # In the order of Postgres' own list of arguments, so that $1 is $1.
 _ARGUMENTS = """
-select f.name, n.nspname, p.proname, l.lanname, p.prosrc, oidvectortypes(p.proargtypes),
+select f.oid, f.name, p.proname, l.lanname, p.prosrc,
        coalesce(f.search_path, (select s.reset_val from pg_settings s where s.name = 'search_path')),
        array(
            select array[coalesce(p.proargnames[u.position], ''), format_type(u.oid, null)]
@@ -28,10 +28,10 @@ select f.name, n.nspname, p.proname, l.lanname, p.prosrc, oidvectortypes(p.proar
            select distinct t.tgrelid::regclass::text
              from pg_trigger t
             where t.tgfoid = p.oid
+            order by 1
        )
   from functions f
   join pg_proc p on p.oid = f.oid
-  join pg_namespace n on n.oid = p.pronamespace
   join pg_language l on l.oid = p.prolang
  where l.lanname in ('plpgsql', 'sql')
    and not f.bound
@@ -41,7 +41,6 @@ select f.name, n.nspname, p.proname, l.lanname, p.prosrc, oidvectortypes(p.proar
 _COMPILED = re.compile(r"\s*(select|insert|update|delete|merge|values|with|table)\b", re.IGNORECASE)
 _SELECT = "select {}"
 _WORD = re.compile(r"[\w$]+")
-
 
 _MAKES = re.compile(
     r"\bcreate\s+(?:(?:global|local)\s+)?(?:temp(?:orary)?\s+|unlogged\s+)?(?:table|(?:materialized\s+)?view)\s+"
@@ -73,18 +72,20 @@ class Body:
         name: As Postgres prints it, with the types of its arguments.
         short_name: Without schema and arguments; a body may qualify its arguments with it.
         search_path: In which its names are resolved.
-        parameters: Its variables, as the parameters of another function.
+        parameters: Its variables, as the parameters of another function: in one way, or in each that they may have.
         queries: What is in it.
         makes: Tables that it creates itself, without their schema.
+        of_any_type: Whether it takes arguments of any type; then ``parameters`` are but some of many.
         problem: Why it cannot be taken apart; empty where it can.
     """
 
     name: str
     short_name: str
     search_path: str
-    parameters: str = ""
+    parameters: tuple[str, ...] = ("",)
     queries: tuple[Query, ...] = ()
     makes: frozenset[str] = frozenset()
+    of_any_type: bool = False
     problem: str = ""
 
 
@@ -95,17 +96,16 @@ def read_bodies(connection: psycopg.Connection[Any], scope: Scope) -> list[Body]
         LintError: pglast, which reads them, is not installed.
     """
     catalog = read_catalog(connection)
-    routines = {(r.schema, r.name, r.arguments): r for r in catalog.all_routines}
+    routines = {routine.oid: routine for routine in catalog.routines}
     found = []
-    for row in connection.execute(scope.query(_ARGUMENTS)):
-        name, schema, short, language, source, types, path, arguments, tables = row
-        routine = routines.get((schema, short, _bare(types)))
+    for oid, name, short, language, source, path, arguments, tables in connection.execute(scope.query(_ARGUMENTS)):
+        routine = routines.get(oid)
         if routine is None:  # of the system itself
             continue
-        base = Body(name, short, path)
+        base = Body(name, short, path, of_any_type=bool(stand_ins(type_ for _, type_ in arguments)))
         try:
             if language == "sql":
-                found.append(replace(base, parameters=parameter_list(arguments, {}), queries=(Query(1, source),)))
+                found.append(replace(base, parameters=_parameters(arguments, {}, ()), queries=(Query(1, source),)))
             else:
                 tree = parse_function(routine.header, source, catalog.scalar_types)
                 found.append(_take_apart(base, tree, source, arguments, tables))
@@ -113,24 +113,43 @@ def read_bodies(connection: psycopg.Connection[Any], scope: Scope) -> list[Body]
             found.append(replace(base, problem=f"pglast says {error}"))
         except ParserMissingError as error:
             msg = "the bodies of functions are read with pglast, which is not installed"
-            raise LintError(msg, "pip install 'eventlive-db[lint]'", token="parser_missing") from error
+            raise LintError(msg, error.advice, token=error.token) from error
     return found
 
 
-def _bare(types: str) -> str:
-    return re.sub(r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)\.', "", types).replace(", ", ",")
-
-
 def _take_apart(base: Body, tree: dict[str, Any], source: str, arguments: list[list[str]], tables: list[str]) -> Body:
-    variables = _variables(tree, source, {name for name, _ in arguments}, tables)
+    types = {name: type_ for name, type_ in arguments if name}
+    variables = with_types_of_variables(_variables(tree, source, types, tables), types)
     records = {name for name, type_ in variables.items() if type_ is None}
     known = {name: type_ for name, type_ in variables.items() if type_ is not None}
-    queries = tuple(_prepared(query, records) for query in _queries(tree, 1) if _COMPILED.match(query.text))
-    makes = frozenset(name.strip('"') for name in _MAKES.findall(source))
-    return replace(base, parameters=parameter_list(arguments, known), queries=queries, makes=makes)
+    asked = [query for query in _queries(tree, 1) if _COMPILED.match(query.text)]
+    asked += _assigned_fields(tree["action"], tree["datums"], records, 1)
+    return replace(
+        base,
+        parameters=_parameters(arguments, known, tables),
+        queries=tuple(_prepared(query, records) for query in asked),
+        makes=frozenset(name.strip('"') for name in _MAKES.findall(source)),
+    )
 
 
-def _variables(tree: dict[str, Any], source: str, arguments: set[str], tables: list[str]) -> dict[str, str | None]:
+def _parameters(arguments: list[list[str]], variables: dict[str, str], tables: Sequence[str]) -> tuple[str, ...]:
+    """Arguments and variables as parameters, in each way that their types may be."""
+    ways = [
+        parameter_list(
+            [(name, replaced(type_, fitting)) for name, type_ in arguments],
+            {name: replaced(type_, fitting) for name, type_ in variables.items()},
+        )
+        for fitting in stand_ins(type_ for _, type_ in arguments)
+    ]
+    if not ways and len(tables) > 1:  # a trigger function, which takes no arguments
+        rows = [name for name in ("new", "old") if variables.get(name) == tables[0]]
+        ways = [parameter_list((), {**variables, **dict.fromkeys(rows, table)}) for table in tables]
+    return tuple(ways) or (parameter_list(arguments, variables),)
+
+
+def _variables(
+    tree: dict[str, Any], source: str, arguments: Mapping[str, str], tables: list[str]
+) -> dict[str, str | None]:
     """Name and type of each variable that is no argument; None for one of type record."""
     found: dict[str, str | None] = {"sqlstate": "text", "sqlerrm": "text"}
     for entry in tree["datums"]:
@@ -142,12 +161,30 @@ def _variables(tree: dict[str, Any], source: str, arguments: set[str], tables: l
         elif kind == "PLpgSQL_var":
             found[name] = datum["datatype"]["PLpgSQL_type"]["typname"]
         elif kind == "PLpgSQL_rec":
-            found[name] = tables[0] if name in {"new", "old"} and len(tables) == 1 else None
+            # Of a trigger of several tables it is the row of any of them.
+            found[name] = tables[0] if name in {"new", "old"} and tables else None
     found = {name: type_ for name, type_ in found.items() if name and name not in arguments}
     found |= declared_types(source)
     # There are many that no body declares, such as tg_op, and a function has 100 parameters at most.
     words = set(_WORD.findall(source.lower()))
     return {name: type_ for name, type_ in found.items() if words.issuperset(_WORD.findall(name.lower()))}
+
+
+def _assigned_fields(node: Any, datums: list[dict[str, Any]], records: set[str], line: int) -> Iterator[Query]:
+    """A query for each field of a variable, such as NEW, that a statement assigns to."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _assigned_fields(child, datums, records, line)
+    elif isinstance(node, dict):
+        line = node.get("lineno", line)
+        for name, child in node.items():
+            if name not in {"varno", "target"} or not isinstance(child, int):
+                yield from _assigned_fields(child, datums, records, line)
+            elif field := datums[child].get("PLpgSQL_recfield"):
+                # Zero is left out of the tree.
+                ((_, variable),) = datums[field.get("recparentno", 0)].items()
+                if variable["refname"] not in records:
+                    yield Query(line, f"select {quoted(variable['refname'])}.{quoted(field['fieldname'])}")
 
 
 def _queries(node: Any, line: int) -> Iterator[Query]:

@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
 
-from eventlive_db.plans.coverage.parser import pglast
+from eventlive_db.functions import Token, declared_names, tokens
 
 _ENDS_TYPE = {"COLLATE", "NOT", "DEFAULT", "COLON_EQUALS", "ASCII_61", "ASCII_59"}
 """What may follow a type: 61 is ``=``, 59 a semicolon."""
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of SQL.
-
-    Attributes:
-        name: Its kind, as the grammar calls it.
-        start: Of its first character.
-        end: Behind its last one.
-    """
-
-    name: str
-    start: int
-    end: int
-
-
-def tokens(text: str) -> list[Token]:
-    """The words of a text, comments left out; none where they cannot be told apart."""
-    try:
-        scanned = pglast().parser.scan(text)
-    except pglast().parser.ParseError:
-        return []
-    return [Token(t.name, t.start, t.end + 1) for t in scanned if not t.name.endswith("_COMMENT")]
+_OF_VARIABLE = re.compile(r'([\w$]+|"[^"]+")\s*%\s*type\b(.*)', re.IGNORECASE | re.DOTALL)
 
 
 def declared_types(body: str) -> dict[str, str | None]:
     """Name and type of each declared variable; None for records, aliases, and names with more than one type."""
     found: dict[str, str | None] = {}
     words = tokens(body)
-    for first in _names(words):
-        name = body[words[first].start : words[first].end].strip('"')
-        name = name if body[words[first].start] == '"' else name.lower()
+    for first in declared_names(words):
+        name = spelled(body[words[first].start : words[first].end])
         type_ = _type(body, words, first + 1)
         found[name] = type_ if found.get(name, type_) == type_ else None
     return found
 
 
-def _names(words: Sequence[Token]) -> Iterator[int]:
-    """Where in DECLARE sections a variable's name stands."""
-    declaring = False
-    for number, word in enumerate(words[:-2]):
-        if word.name == "DECLARE":
-            declaring = True
-        elif word.name == "BEGIN_P":
-            declaring = False
-        if declaring and word.name in {"DECLARE", "ASCII_59"} and words[number + 1].name not in {"BEGIN_P", "DECLARE"}:
-            yield number + 1
+def spelled(name: str) -> str:
+    """A name as the catalog has it."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def _type(body: str, words: Sequence[Token], first: int) -> str | None:
@@ -72,6 +42,22 @@ def _type(body: str, words: Sequence[Token], first: int) -> str | None:
     return text[: -len("%rowtype")] if plain.endswith("%rowtype") else text
 
 
+def with_types_of_variables(types: Mapping[str, str | None], arguments: Mapping[str, str]) -> dict[str, str | None]:
+    """The types of variables, with that of the other variable for each ``v%type``."""
+    found = dict(types)
+    for name in types:
+        seen = {name}
+        while (type_ := found[name]) and (match := _OF_VARIABLE.fullmatch(type_)):
+            other = spelled(match[1])
+            # One of its own name is declared in a block further out.
+            if other in seen or other not in {**found, **arguments}:
+                break
+            seen.add(other)
+            of_other = found[other] if other in found else arguments[other]
+            found[name] = of_other and of_other + match[2]
+    return found
+
+
 def parameter_list(arguments: Sequence[Sequence[str]], variables: Mapping[str, str]) -> str:
     """Arguments, then variables, as the parameters of a function.
 
@@ -81,8 +67,9 @@ def parameter_list(arguments: Sequence[Sequence[str]], variables: Mapping[str, s
     """
     named = [(name if name not in variables else "", type_) for name, type_ in arguments]
     everything = [*named, *variables.items()]
-    return ", ".join(f"{_quoted(name)} {type_}".strip() for name, type_ in everything)
+    return ", ".join(f"{quoted(name)} {type_}".strip() for name, type_ in everything)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL spells it; nothing for no name."""
     return '"' + name.replace('"', '""') + '"' if name else ""

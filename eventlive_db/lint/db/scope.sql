@@ -43,6 +43,7 @@ policies as (
       from pg_policy p
       join tables t on t.oid = p.polrelid
 ),
+-- Without the constructors of range types, which depend on their type internally and can be no other than they are.
 functions as (
     select p.oid, p.oid::regprocedure::text as name, s.exposed, l.lanname as language, p.prosecdef as definer,
            p.prosqlbody is not null as bound, t.typname in ('trigger', 'event_trigger') as is_trigger,
@@ -58,7 +59,9 @@ functions as (
       join pg_type t on t.oid = p.prorettype
      where p.prokind <> 'a'
        and not exists (
-            select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+            select
+              from pg_depend d
+             where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype in ('e', 'i')
        )
 ),
 indexes as (

@@ -26,7 +26,6 @@ What to know when reading the figures:
 
 from __future__ import annotations
 
-from eventlive_db.plans.coverage.catalog import Catalog, Routine, read_catalog
 from eventlive_db.plans.coverage.errors import CoverageError, LogError, ParserMissingError
 from eventlive_db.plans.coverage.log import COVERAGE_SETTINGS, Trace, executed
 from eventlive_db.plans.coverage.measure import measure_coverage, report
@@ -34,18 +33,15 @@ from eventlive_db.plans.coverage.result import Coverage, Spot, Unjudged, render
 
 __all__ = [
     "COVERAGE_SETTINGS",
-    "Catalog",
     "Coverage",
     "CoverageError",
     "LogError",
     "ParserMissingError",
-    "Routine",
     "Spot",
     "Trace",
     "Unjudged",
     "executed",
     "measure_coverage",
-    "read_catalog",
     "render",
     "report",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 
-from eventlive_db.plans.coverage.catalog import Catalog, Routine, read_catalog, split_signature
+from eventlive_db.functions import Catalog, Routine, read_catalog, split_signature
+from eventlive_db.plans.coverage.errors import CoverageError
 from eventlive_db.plans.coverage.log import Trace, executed
 from eventlive_db.plans.coverage.result import Coverage, Spot, Unjudged
 from eventlive_db.plans.coverage.steps import Body, take_apart
@@ -40,24 +41,42 @@ def report(
         LogError: A log cannot be read, or has no plan in it.
         CoverageError: A schema has no function.
     """
-    catalog = read_catalog(connection, schemas)
-    return measure_coverage(executed(logs), catalog, read_sources(sources))
+    catalog = read_catalog(connection)
+    judged = None if schemas is None else _of_schemas(catalog, schemas)
+    return measure_coverage(executed(logs), catalog, read_sources(sources), judged)
 
 
-def measure_coverage(traces: Iterable[Trace], catalog: Catalog, sources: Sources | None = None) -> Coverage:
+def _of_schemas(catalog: Catalog, schemas: Sequence[str]) -> tuple[Routine, ...]:
+    for schema in schemas:
+        if all(routine.schema != schema for routine in catalog.routines):
+            msg = f"the schema {schema!r} has no function in plpgsql or SQL"
+            raise CoverageError(msg, "Correct the name, or connect to the database that has it")
+    return tuple(routine for routine in catalog.routines if routine.schema in schemas)
+
+
+def measure_coverage(
+    traces: Iterable[Trace],
+    catalog: Catalog,
+    sources: Sources | None = None,
+    judged: Sequence[Routine] | None = None,
+) -> Coverage:
     """Compare what could run with what ran.
 
     Args:
         traces: What ran.
         catalog: What could.
         sources: Where it is written.
+        judged: Which functions of the catalog count; None for all.
+
+    Raises:
+        ParserMissingError: pglast is not installed.
     """
     sources = sources or Sources()
     traces_of, at_client = _assigned(traces, catalog)
     covered: list[Spot] = []
     uncovered: list[Spot] = []
     unjudged: list[Unjudged] = []
-    for routine in catalog.judged:
+    for routine in catalog.routines if judged is None else judged:
         body = take_apart(routine, catalog.scalar_types)
         begin = _begin(routine, catalog, sources)
         if not body.problem and _is_ambiguous(routine, catalog):
@@ -79,7 +98,7 @@ def _assigned(traces: Iterable[Trace], catalog: Catalog) -> tuple[Mapping[Routin
     A name without a schema counts only where one function has it: else it could be another's work.
     """
     routines: dict[tuple[str, str, str, str], list[Routine]] = defaultdict(list)
-    for routine in catalog.all_routines:
+    for routine in catalog.routines:
         arguments = routine.arguments if routine.language == "plpgsql" else ""
         for schema in ("", routine.schema):
             routines[routine.language, schema, routine.name, arguments].append(routine)
@@ -100,7 +119,7 @@ def _is_ambiguous(routine: Routine, catalog: Catalog) -> bool:
     """Whether the server's name for a SQL function, which is bare, is also another's."""
     if routine.language != "sql":
         return False
-    return sum(other.language == "sql" and other.name == routine.name for other in catalog.all_routines) > 1
+    return sum(other.language == "sql" and other.name == routine.name for other in catalog.routines) > 1
 
 
 def _ran(body: Body, traces: Iterable[Trace], at_client: frozenset[str]) -> set[int]:
@@ -142,7 +161,7 @@ def _begin(routine: Routine, catalog: Catalog, sources: Sources) -> tuple[Path, 
         return found
     if lines:  # another function of that name is in the same file
         return file, lines[0]
-    overloads = sum((r.schema, r.name) == (routine.schema, routine.name) for r in catalog.all_routines)
+    overloads = sum((r.schema, r.name) == (routine.schema, routine.name) for r in catalog.routines)
     return found if overloads == 1 else None
 
 

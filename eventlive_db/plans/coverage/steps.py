@@ -11,16 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventlive_db.plans.coverage.catalog import Routine
+from eventlive_db import functions
+from eventlive_db.functions import EXPRESSION, Routine, defaults, parse_function, runs, sql_statements
+from eventlive_db.plans.coverage.errors import ParserMissingError
 from eventlive_db.plans.coverage.log import one_line
-from eventlive_db.plans.coverage.parser import (
-    EXPRESSION,
-    UnreadableError,
-    defaults,
-    parse_function,
-    runs,
-    sql_statements,
-)
 
 _AT = {
     "assign": "at assignment",
@@ -135,8 +129,11 @@ def take_apart(routine: Routine, scalar_types: frozenset[str] = frozenset()) -> 
         if routine.language == "sql":
             return _of_sql(routine)
         tree = parse_function(routine.header, routine.source, scalar_types)
-    except UnreadableError as error:
+    except functions.UnreadableError as error:
         return Body(problem=f"pglast cannot read it: {error}")
+    except functions.ParserMissingError as error:
+        msg = "coverage takes pglast, which reads the functions, and it is missing"
+        raise ParserMissingError(msg, error.advice) from error
     return _Walk(tree, routine.source).body
 
 

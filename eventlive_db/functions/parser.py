@@ -1,7 +1,4 @@
-"""Functions and statements read with pglast, Postgres' own grammar.
-
-pglast is under the GPL and an extra; nothing but these functions imports it, and only when they are called.
-"""
+"""Functions and statements, parsed with Postgres' own grammar."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
-from eventlive_db.plans.coverage.errors import CoverageError, ParserMissingError
+from eventlive_db.functions.errors import UnreadableError
+from eventlive_db.functions.tokens import declared_names, pglast, tokens
 
 _RUNS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CreateTableAsStmt", "CallStmt"}
 """What goes to the executor; other statements are utility commands, of which auto_explain says nothing."""
@@ -35,27 +32,6 @@ EXPRESSION = 2
 """parseMode of an expression."""
 
 _GIVES_DEFAULT = {"COLON_EQUALS", "ASCII_61", "DEFAULT"}  # 61 is =
-
-
-class UnreadableError(CoverageError):
-    """pglast cannot read a function or statement."""
-
-    token = "unreadable_function"
-
-
-def pglast() -> ModuleType:
-    """The module.
-
-    Raises:
-        ParserMissingError: It is not installed.
-    """
-    try:
-        import pglast as module
-    except ModuleNotFoundError as error:
-        msg = "coverage takes pglast, which reads the functions, and it is missing"
-        raise ParserMissingError(msg, "pip install 'eventlive-db[lint]'") from error
-    found: ModuleType = module
-    return found
 
 
 def parse_function(header: str, body: str, scalar_types: frozenset[str]) -> dict[str, Any]:
@@ -90,20 +66,20 @@ def _with_known_types(body: str, scalar_types: frozenset[str]) -> str:
 
     pglast knows no schema but public and pg_catalog, and takes any unknown type for one with fields.
     """
-    tokens = _tokens(body)
+    words = tokens(body)
     exchanged = body
-    for first in reversed(list(_declarations(tokens))):
+    for first in reversed(list(declared_names(words))):
         begin = first + 1
-        if body[tokens[begin][1] : tokens[begin][2]].lower() == "constant":
+        if body[words[begin].start : words[begin].end].lower() == "constant":
             begin += 1
         last = begin
-        while last + 2 < len(tokens) and tokens[last + 1][0] == "ASCII_46":  # a dot
+        while last + 2 < len(words) and words[last + 1].name == "ASCII_46":  # a dot
             last += 2
-        words = [body[start:end] for _, start, end in tokens[begin : last + 3]]
-        start, end = tokens[begin][1], tokens[last][2]
-        kind = _known_type(words[: last - begin + 1 : 2], words[last - begin + 1 :], scalar_types)
+        spelled = [body[word.start : word.end] for word in words[begin : last + 3]]
+        start, end = words[begin].start, words[last].end
+        kind = _known_type(spelled[: last - begin + 1 : 2], spelled[last - begin + 1 :], scalar_types)
         if kind == "record":
-            end = tokens[last + 2][2]  # with %rowtype
+            end = words[last + 2].end  # with %rowtype
         if kind:
             exchanged = exchanged[:start] + kind + "\n" * body.count("\n", start, end) + exchanged[end:]
     return exchanged
@@ -126,37 +102,15 @@ def defaults(body: str) -> Iterator[tuple[int, str]]:
 
     The tree has none for a variable of a row type.
     """
-    tokens = _tokens(body)
-    for first in _declarations(tokens):
-        names = [name for name, _, _ in tokens[first:]]
+    words = tokens(body)
+    for first in declared_names(words):
+        names = [word.name for word in words[first:]]
         end = names.index("ASCII_59") if "ASCII_59" in names else 0  # a semicolon
         sign = next((n for n in range(2, end) if names[n] in _GIVES_DEFAULT), end)
         # Of a cursor it is part of its query.
         if sign < end and names[1] != "CURSOR" and "SCROLL" not in names[1:3]:
-            text = body[tokens[first + sign][2] : tokens[first + end][1]]
-            yield body.count("\n", 0, tokens[first][1]) + 1, text
-
-
-def _tokens(body: str) -> list[tuple[str, int, int]]:
-    """Name, begin and end of each token; none where they cannot be told apart."""
-    try:
-        scanned = pglast().parser.scan(body)
-    except pglast().parser.ParseError:
-        return []
-    return [(t.name, t.start, t.end + 1) for t in scanned if not t.name.endswith("_COMMENT")]
-
-
-def _declarations(tokens: list[tuple[str, int, int]]) -> Iterator[int]:
-    """Where in DECLARE sections a variable's name stands."""
-    declaring = False
-    for number, (name, _, _) in enumerate(tokens[:-2]):
-        if name == "DECLARE":
-            declaring = True
-        elif name == "BEGIN_P":
-            declaring = False
-        following = tokens[number + 1][0]
-        if declaring and name in {"DECLARE", "ASCII_59"} and following not in {"BEGIN_P", "DECLARE"}:
-            yield number + 1
+            text = body[words[first + sign].end : words[first + end].start]
+            yield body.count("\n", 0, words[first].start) + 1, text
 
 
 @lru_cache(maxsize=10_000)

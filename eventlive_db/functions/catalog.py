@@ -1,20 +1,18 @@
-"""Which functions a database has."""
+"""Which functions a database has, and what pglast has to know of each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import dict_row
 
-from eventlive_db.plans.coverage.errors import CoverageError
-
-# Of extensions there is nothing to test here.
+# What extensions bring is left to them.
 _FUNCTIONS = """
-    select n.nspname as schema,
+    select p.oid,
+           n.nspname as schema,
            p.proname as name,
            pg_catalog.oidvectortypes(p.proargtypes) as arguments,
            l.lanname as language,
@@ -55,7 +53,7 @@ _FUNCTIONS = """
                  from pg_catalog.pg_depend d
                 where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
            )
-     order by 1, 2, 3
+     order by 2, 3, 4
 """
 
 _SCALAR_TYPES = """
@@ -82,6 +80,7 @@ class Routine:
         atomic: The body of a ``begin atomic`` or ``return`` one, as Postgres prints it; None for others.
         may_inline: A SQL function that the planner may replace by its body if that is a single SELECT.
         header: A ``create function`` statement up to the body, in types that pglast knows.
+        oid: In ``pg_proc``.
     """
 
     schema: str
@@ -92,6 +91,7 @@ class Routine:
     atomic: str | None = field(repr=False, default=None)
     may_inline: bool = False
     header: str = field(repr=False, default="create function f() returns text")
+    oid: int = field(repr=False, default=0)
 
     @property
     def signature(self) -> str:
@@ -104,36 +104,20 @@ class Catalog:
     """The functions of a database.
 
     Attributes:
-        judged: Of the schemas that were asked for.
-        all_routines: Of all of the database's own schemas.
+        routines: Those in plpgsql and SQL, in the order of their names.
         scalar_types: Names of its types that have no fields.
     """
 
-    judged: tuple[Routine, ...]
-    all_routines: tuple[Routine, ...]
+    routines: tuple[Routine, ...]
     scalar_types: frozenset[str]
 
 
-def read_catalog(connection: psycopg.Connection[Any], schemas: Sequence[str] | None = None) -> Catalog:
-    """The plpgsql and SQL functions of a database, those of extensions left out.
-
-    Args:
-        connection: To the database.
-        schemas: Judge the functions of these; default: of all but the system's.
-
-    Raises:
-        CoverageError: One of the schemas has no such function.
-    """
+def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
+    """The plpgsql and SQL functions of a database, those of the system and of extensions left out."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_FUNCTIONS).fetchall()
     types = connection.execute(_SCALAR_TYPES).fetchall()
-    routines = tuple(_routine(row) for row in rows)
-    for schema in schemas or ():
-        if all(routine.schema != schema for routine in routines):
-            msg = f"the schema {schema!r} has no function in plpgsql or SQL"
-            raise CoverageError(msg, "Correct the name, or connect to the database that has it")
-    judged = tuple(routine for routine in routines if schemas is None or routine.schema in schemas)
-    return Catalog(judged, routines, frozenset(name for (name,) in types))
+    return Catalog(tuple(_routine(row) for row in rows), frozenset(name for (name,) in types))
 
 
 def split_signature(printed: str) -> tuple[str, str, str]:
@@ -163,6 +147,7 @@ def _routine(row: dict[str, Any]) -> Routine:
         atomic=row["atomic"],
         may_inline=row["may_inline"],
         header=_header(row),
+        oid=row["oid"],
     )
 
 
