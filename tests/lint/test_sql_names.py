@@ -54,6 +54,12 @@ QUERIES = {
         "shop.paid has no column total; it has order_id, paid_total",
         "select p.paid_total from shop.paid p",
     ),
+    "the name of what is joined by": (
+        "select x.customer_id, x.^total from shop.orders o join shop.customers c using (customer_id) as x",
+        "resolve.column",
+        "x has no column total; it has customer_id",
+        "select x.customer_id, x.*, total from shop.orders o join shop.customers c using (customer_id) as x",
+    ),
     "several tables": (
         "select ^nickname from shop.orders o join shop.customers c on c.customer_id = o.customer_id",
         "resolve.column",

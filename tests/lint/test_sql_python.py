@@ -27,6 +27,8 @@ FAULTY = {
     "beginning with a comment": 'QUERY = "-- all of them\\nselect ^id from shop.orders"',
     "with": 'QUERY = "with x as (select 1 as a) select x.^b from x"',
     "insert": 'QUERY = "insert into shop.orders (^id) values (%s)"',
+    "a block": 'connection.execute("do $$ begin perform o.^id from shop.orders o; end $$")',
+    "a block in a constant": 'BLOCK = """\n  do $b$\n  begin\n    perform o.^id from shop.orders o;\n  end $b$\n"""',
     "a percent sign": 'cursor.execute("select o.total %% 2, ^id from shop.orders o", [])',
     "behind letters beyond ascii": 'x = "é"; QUERY = "select ^id from shop.orders"',
 }
@@ -46,6 +48,10 @@ HARMLESS = [
     'connection.execute("create table shop.seen (a int)"); connection.execute("select a from shop.seen")',
     "connection.execute(\"select o.total::text, '{}'::jsonb from shop.orders o\")",
     'PART = "select _webinar_id, o.total"',
+    'print("do it: select id from shop.orders")',
+    "connection.execute(\"do $$ begin execute format('drop table %I', 'x'); perform total from shop.orders; end $$\")",
+    'QUERY = f"do $$ begin perform {column} from {table}; update {table} set a = {value}; end $$"',
+    'QUERY = f"do $$ begin {statements} end $$"',
 ]
 
 

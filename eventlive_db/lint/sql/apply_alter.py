@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eventlive_db.lint.sql.apply_create import add_constraint, column_type, makes_sequence
+from eventlive_db.lint.sql.apply_rename import rename_attached, rename_type
 from eventlive_db.lint.sql.catalog import Catalog, Origin, Relation
 from eventlive_db.lint.sql.names import object_key
 from eventlive_db.lint.sql.tree import Node, items, range_name, unwrap
@@ -120,7 +121,7 @@ def _drop_relation(catalog: Catalog, name: str) -> None:
 def rename_object(catalog: Catalog, path: Path, body: Node) -> None:
     """``alter ... rename to`` and ``alter ... set schema``."""
     kind = str(body.get("renameType") or body.get("objectType") or "")
-    if kind == "OBJECT_COLUMN":
+    if kind in {"OBJECT_COLUMN", "OBJECT_ATTRIBUTE"}:
         relation = catalog.relation(range_name(body.get("relation", {})), path)
         if relation and relation.columns is not None:
             old, new = body.get("subname", ""), body.get("newname", "")
@@ -130,13 +131,20 @@ def rename_object(catalog: Catalog, path: Path, body: Node) -> None:
     if kind == "OBJECT_SCHEMA":
         _rename_schema(catalog, body.get("subname", ""), body.get("newname", ""))
         return
-    if "relation" in body and kind not in {"OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY"}:
+    if kind in {"OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY"}:
+        rename_attached(catalog, path, kind, body)
+        return
+    if "relation" in body and kind != "OBJECT_ATTRIBUTE":
         relation = catalog.relation(range_name(body["relation"]), path)
         name = relation.name if relation else ".".join(range_name(body["relation"]))
         _rename_relation(catalog, name, _new_name(name, body))
         return
     key = object_key(catalog, path, kind, body.get("object"))
-    if key and key[0] == "function":
+    if key and key[0] == "type":
+        rename_type(catalog, key[1], _new_name(key[1], body))
+    elif key and key[0] in {"table", "view", "sequence", "index"}:
+        _rename_relation(catalog, key[1], _new_name(key[1], body))
+    elif key and key[0] == "function":
         name = key[1].partition("(")[0]
         moved = [f for f in catalog.functions.get(name, ()) if f.title == key[1]]
         catalog.functions[name] = tuple(f for f in catalog.functions.get(name, ()) if f.title != key[1])
@@ -184,6 +192,8 @@ def _rename_schema(catalog: Catalog, old: str, new: str) -> None:
         catalog.schemas[new] = catalog.schemas.pop(old)
     for name in [n for n in catalog.relations if n.startswith(f"{old}.")]:
         _rename_relation(catalog, name, new + name[len(old) :])
+    for name in [n for n in catalog.types if n.startswith(f"{old}.")]:
+        rename_type(catalog, name, new + name[len(old) :])
     for name in [n for n in catalog.functions if n.startswith(f"{old}.")]:
         moved = new + name[len(old) :]
         catalog.functions[moved] = tuple(replace(f, name=moved) for f in catalog.functions.pop(name))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from eventlive_db.lint.sql.catalog import Attached, Catalog, Columns, Function, Origin, Parameter, Relation
-from eventlive_db.lint.sql.names import find_type, qualify, relations_in
+from eventlive_db.lint.sql.names import find_type, parameter_type, qualify, relations_in
 from eventlive_db.lint.sql.text import Snippet
 from eventlive_db.lint.sql.tree import Node, items, location, option, range_name, strings, type_name, unwrap
 
@@ -43,10 +43,13 @@ def note_schema(catalog: Catalog, name: str, origin: Origin) -> None:
     catalog.schemas.setdefault(name.partition(".")[0], replace(origin, index=-1))
 
 
-def _schema(catalog: Catalog, _path: Path, origin: Origin, body: Node) -> None:
+def _schema(catalog: Catalog, path: Path, origin: Origin, body: Node) -> None:
     name = body.get("schemaname") or body.get("authrole", {}).get("rolename", "")
     if name not in catalog.schemas or catalog.schemas[name].index < 0:
         catalog.schemas[name] = replace(origin, index=name_index(origin.statement, name))
+    for kind, element in items(body.get("schemaElts")):
+        if kind in CREATORS:
+            CREATORS[kind](catalog, (name, *path), origin, element)
 
 
 def _add_relation(catalog: Catalog, relation: Relation) -> None:
@@ -189,7 +192,7 @@ def _parameters(catalog: Catalog, path: Path, nodes: list[Node] | None) -> tuple
     return tuple(
         Parameter(
             body.get("name", ""),
-            find_type(catalog, type_name(body.get("argType", {})), path),
+            parameter_type(catalog, path, body.get("argType", {})),
             _MODES.get(body.get("mode", ""), "in"),
             "defexpr" in body,
         )
@@ -204,7 +207,7 @@ def _function(catalog: Catalog, path: Path, origin: Origin, body: Node) -> None:
     returned = body.get("returnType")
     language = option(body, "language")
     security = option(body, "security")
-    returns = find_type(catalog, type_name(returned), path) if returned else "record"
+    returns = parameter_type(catalog, path, returned) if returned else "record"
     if not returned:
         outs = [p for p in parameters if p.mode in {"out", "inout"}]
         returns = outs[0].type if len(outs) == 1 else "record" if outs else "void"

@@ -12,6 +12,8 @@ from eventlive_db.lint.sql.tree import Node
 Columns = Mapping[str, str]
 """Columns by name, with the name of their type; an empty name where it is not known."""
 
+# Whatever a file puts there, most of it comes with the server.
+_OF_POSTGRES = frozenset({"pg_catalog", "information_schema"})
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
@@ -190,7 +192,8 @@ class Catalog:
 
     def is_declared(self, schema: str) -> bool:
         """Whether all that a schema holds is known here."""
-        return not self.opaque and (schema in self.declared or schema in self.schemas)
+        known = schema in self.declared or (schema in self.schemas and schema not in _OF_POSTGRES)
+        return known and not self.opaque
 
     def is_external(self, name: str) -> bool:
         """Whether a name is said to exist elsewhere."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from eventlive_db.lint.sql.apply import apply
+from eventlive_db.lint.sql.apply_keep import add_all, keep
 from eventlive_db.lint.sql.catalog import Catalog, Function
 from eventlive_db.lint.sql.chain import Chain
 from eventlive_db.lint.sql.context import Context, Fault
@@ -13,10 +14,10 @@ from eventlive_db.lint.sql.functions import resolve_do, resolve_function
 from eventlive_db.lint.sql.project import Project, function_of
 from eventlive_db.lint.sql.resolve import QUERY_KINDS, resolve
 from eventlive_db.lint.sql.resolve_ddl import resolve_ddl
+from eventlive_db.lint.sql.resolve_types import types_of_function
 from eventlive_db.lint.sql.scripts import ParsedStatement, Script
 
-_CHANGES = frozenset({"AlterTableStmt", "DropStmt", "RenameStmt"})
-_ORDER_MATTERS = frozenset({"DropStmt", "RenameStmt"})
+_CHANGES = frozenset({"AlterTableStmt", "DropStmt", "RenameStmt", "AlterObjectSchemaStmt", "DoStmt"})
 
 
 @dataclass(slots=True)
@@ -37,24 +38,38 @@ class Walk:
 def check_declared(project: Project, catalog: Catalog) -> list[Fault]:
     """The faults in the names of a declared schema; its files may stand in any order."""
     faults: list[Fault] = []
+    ever = _ever_declared(project, catalog)
     for script in project.declared:
         faults += script.faults
         for statement in script.statements:
-            if statement.kind in _ORDER_MATTERS:
-                continue
             if statement.kind == "CreateFunctionStmt":
                 function = function_of(catalog, statement)
                 if function:
+                    faults += _signature_faults(ever, statement)
                     faults += _function_faults(project, catalog, function, statement.path)
                 continue
-            faults += check_statement(project, catalog, catalog, statement)
+            faults += check_statement(project, ever, catalog, statement)
     return faults
+
+
+def _ever_declared(project: Project, catalog: Catalog) -> Catalog:
+    """All that a declared schema holds before any statement takes it away."""
+    ever = catalog.copy()
+    for script in project.declared:
+        session = project.new_session()
+        for statement in script.statements:
+            session.path = statement.path
+            keep(ever, session, statement.snippet, statement.kind, statement.body)
+    add_all(ever, catalog)
+    return ever
 
 
 def check_statement(project: Project, before: Catalog, after: Catalog, statement: ParsedStatement) -> list[Fault]:
     """The faults in the names of one statement that makes no function."""
     if statement.kind == "DoStmt":
-        return resolve_do(after, statement.path, project.do_body(statement))
+        known = after.copy()
+        add_all(known, before)
+        return resolve_do(known, statement.path, project.do_body(statement))
     context = Context(after, statement.path, statement.snippet)
     if statement.kind in QUERY_KINDS:
         resolve(context, statement.node)
@@ -89,7 +104,12 @@ def check_python(project: Project, catalog: Catalog, others: Iterable[Catalog] =
     for script in project.python:
         faults += script.faults
         for statement in script.statements:
-            if statement.kind in QUERY_KINDS:
+            if statement.kind == "DoStmt":
+                found = resolve_do(known, statement.path, project.do_body(statement))
+                # A hole may stand for any words at all.
+                is_whole = "__" not in statement.snippet.text
+                faults += [fault for fault in found if is_whole or fault.rule != "parse.syntax"]
+            elif statement.kind in QUERY_KINDS:
                 context = Context(known, statement.path, statement.snippet, is_part=True)
                 resolve(context, statement.node)
                 faults += context.faults
@@ -142,12 +162,19 @@ def _apply_script(
         if statement.kind != "CreateFunctionStmt":
             faults += check_statement(project, before, catalog, statement)
             continue
+        faults += _signature_faults(catalog, statement)
         function = function_of(catalog, statement)
         if function and "sql_body" in statement.body:
             faults += _function_faults(project, catalog, function, statement.path)
         elif function:
             late.append((function, statement.path))
     return late
+
+
+def _signature_faults(catalog: Catalog, statement: ParsedStatement) -> list[Fault]:
+    context = Context(catalog, statement.path, statement.snippet)
+    types_of_function(context, statement.body)
+    return context.faults
 
 
 def _function_faults(project: Project, catalog: Catalog, function: Function, path: tuple[str, ...]) -> list[Fault]:

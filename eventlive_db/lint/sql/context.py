@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from eventlive_db.lint.sql.apply_create import name_index
@@ -60,6 +60,22 @@ class Context:
     faults: list[Fault] = field(default_factory=list)
     is_part: bool = False
     in_body: bool = False
+
+    def on(self, catalog: Catalog) -> Context:
+        """The same text against another catalog; faults go to the same list."""
+        return replace(self, catalog=catalog)
+
+    def is_surely_missing(self, name: tuple[str, ...]) -> bool:
+        """Whether nothing that is not known here can have a name that the catalog does not have."""
+        catalog = self.catalog
+        if any(is_hole(part) for part in name):
+            return False
+        if len(name) > 1:
+            return catalog.is_declared(name[-2]) and not catalog.is_external(".".join(name[-2:]))
+        schemas = [s for s in self.path if s not in {"pg_catalog", "pg_temp", "information_schema"}]
+        if not schemas or any(not catalog.is_declared(s) for s in schemas):
+            return False
+        return not any(catalog.is_external(f"{schema}.{part}") for schema in (*self.path, "") for part in name)
 
     def note_unqualified(self, name: tuple[str, ...], body: Node, full: str) -> None:
         """Say that a body names what is ours without its schema."""

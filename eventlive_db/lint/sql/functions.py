@@ -4,68 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from eventlive_db.lint.sql.apply import path_of
 from eventlive_db.lint.sql.bodies import quoted_body
-from eventlive_db.lint.sql.catalog import Catalog, Columns, Function
+from eventlive_db.lint.sql.body_ddl import is_ddl, is_guarded, with_made
+from eventlive_db.lint.sql.catalog import Catalog, Function
 from eventlive_db.lint.sql.context import Context, Fault
 from eventlive_db.lint.sql.errors import SyntaxFaultError
-from eventlive_db.lint.sql.names import find_type
+from eventlive_db.lint.sql.parsed_body import BodyQuery, ParsedBody
 from eventlive_db.lint.sql.parser import parse_statements
-from eventlive_db.lint.sql.plpgsql import Embedded, PlpgsqlBody, read_body, stand_in
+from eventlive_db.lint.sql.plpgsql import PlpgsqlBody, read_body, stand_in
+from eventlive_db.lint.sql.plpgsql_variables import declare, declare_trigger_rows, infer_records
 from eventlive_db.lint.sql.resolve import resolve
+from eventlive_db.lint.sql.resolve_ddl import resolve_ddl
 from eventlive_db.lint.sql.resolve_expression import expression
-from eventlive_db.lint.sql.scope import Output, Scope, Variable, Variables
+from eventlive_db.lint.sql.resolve_types import type_declared
+from eventlive_db.lint.sql.scope import Scope, Variable, Variables
 from eventlive_db.lint.sql.text import Snippet
 from eventlive_db.lint.sql.tree import Node, list_items, unwrap
 
-_TRIGGER = frozenset(
-    {
-        "tg_name",
-        "tg_when",
-        "tg_level",
-        "tg_op",
-        "tg_relid",
-        "tg_relname",
-        "tg_table_name",
-        "tg_table_schema",
-        "tg_nargs",
-    }
-    | {"tg_argv", "tg_event", "tg_tag"}
-)
-_GIVEN = frozenset({"found", "sqlstate", "sqlerrm"})
 _POLYMORPHIC = frozenset({"record", "trigger", "event_trigger", "void"})
-
-
-@dataclass(frozen=True, slots=True)
-class BodyQuery:
-    """A statement of a body, parsed.
-
-    Attributes:
-        snippet: Its text.
-        node: ``{kind: body}``.
-        embedded: In plpgsql, the statement it belongs to.
-    """
-
-    snippet: Snippet
-    node: Node
-    embedded: Embedded | None = None
-
-
-@dataclass(slots=True)
-class ParsedBody:
-    """A function's body.
-
-    Attributes:
-        queries: Its statements and expressions.
-        plpgsql: Where it is plpgsql, that.
-        faults: What could not be parsed.
-    """
-
-    queries: list[BodyQuery]
-    plpgsql: PlpgsqlBody | None
-    faults: list[Fault]
 
 
 def parse_function(function: Function, scalars: frozenset[str] = frozenset()) -> ParsedBody:
@@ -182,23 +140,27 @@ def resolve_function(
         expression(defaults, unwrap(node)[1].get("defexpr"), Scope(), resolve)
     faults = [*parsed.faults, *defaults.faults]
     if parsed.plpgsql:
-        _declared(catalog, path, parsed.plpgsql, variables)
+        declare(catalog, path, parsed.plpgsql, variables)
         if function.returns == "trigger":
-            _trigger_rows(catalog, function, variables)
+            declare_trigger_rows(catalog, function, variables)
         faults += _resolve_plpgsql(catalog, path, parsed, variables)
     else:
-        for query in parsed.queries:
-            context = Context(catalog, path, query.snippet, variables, faults, in_body=True)
-            resolve(context, query.node)
+        _resolve_queries(catalog, path, parsed.queries, variables, faults)
     return faults
 
 
 def resolve_do(catalog: Catalog, path: tuple[str, ...], parsed: ParsedBody) -> list[Fault]:
-    """Look up every name in a DO block."""
+    """Look up every name in a DO block.
+
+    Args:
+        catalog: What exists before it and after it.
+        path: Where unqualified names are looked up.
+        parsed: Its body.
+    """
     if parsed.plpgsql is None:
         return parsed.faults
     variables = Variables()
-    _declared(catalog, path, parsed.plpgsql, variables)
+    declare(catalog, path, parsed.plpgsql, variables)
     return [*parsed.faults, *_resolve_plpgsql(catalog, path, parsed, variables)]
 
 
@@ -211,56 +173,33 @@ def _parameters(function: Function) -> Variables:
     return variables
 
 
-def _declared(catalog: Catalog, path: tuple[str, ...], body: PlpgsqlBody, variables: Variables) -> None:
-    variables.qualifiers |= body.labels
-    for name in _GIVEN:
-        variables.named.setdefault(name, Variable())
-    for datum in body.tree.get("datums", []):
-        for kind, variable in datum.items():
-            if kind in {"PLpgSQL_var", "PLpgSQL_rec"} and variable.get("refname"):
-                variables.named.setdefault(str(variable["refname"]), Variable())
-    types: dict[str, set[str]] = {}
-    for declaration in body.declarations:
-        types.setdefault(declaration.name, set()).add(_declared_type(catalog, path, declaration.type))
-    for name, found in types.items():
-        # Two blocks may each have a variable of that name: then nothing is known of it.
-        variables.named[name] = Variable(found.pop() if len(found) == 1 else "")
-
-
-def _declared_type(catalog: Catalog, path: tuple[str, ...], written: str) -> str:
-    if written.endswith("%rowtype"):
-        return find_type(catalog, written.removesuffix("%rowtype"), path)
-    if written.endswith("%type"):
-        *owner, column = written.removesuffix("%type").split(".")
-        relation = catalog.relation(tuple(owner), path) if owner else None
-        return (relation.columns or {}).get(column, "") if relation else ""
-    return find_type(catalog, written, path)
-
-
-def _trigger_rows(catalog: Catalog, function: Function, variables: Variables) -> None:
-    """NEW and OLD have the columns of the tables whose triggers call the function."""
-    for name in _TRIGGER:
-        variables.named.setdefault(name, Variable())
-    tables = {t.table for t in catalog.triggers.values() if t.function == function.name}
-    columns: dict[str, str] | None = {}
-    for table in tables:
-        relation = catalog.relations.get(table)
-        known = relation.columns if relation else None
-        columns = None if known is None or columns is None else {**columns, **known}
-    title = " or ".join(sorted(tables))
-    for row in ("new", "old"):
-        variables.named[row] = Variable("", columns if tables else None, title)
-
-
 def _resolve_plpgsql(catalog: Catalog, path: tuple[str, ...], parsed: ParsedBody, variables: Variables) -> list[Fault]:
     assert parsed.plpgsql is not None  # noqa: S101  # the callers looked
-    _infer_records(catalog, path, parsed, variables)
     faults: list[Fault] = []
-    for query in parsed.queries:
-        context = Context(catalog, path, query.snippet, variables, faults, in_body=True)
-        resolve(context, query.node)
-        _targets(context, query)
+    whole = Context(with_made(catalog, path, parsed.queries), path, parsed.plpgsql.text, variables, faults)
+    for declaration in parsed.plpgsql.declarations:
+        type_declared(whole, declaration)
+    infer_records(whole.catalog, path, parsed, variables)
+    _resolve_queries(catalog, path, parsed.queries, variables, faults, parsed.plpgsql.text.text)
     return faults
+
+
+def _resolve_queries(
+    catalog: Catalog,
+    path: tuple[str, ...],
+    queries: list[BodyQuery],
+    variables: Variables,
+    faults: list[Fault],
+    body: str = "",
+) -> None:
+    catalog = with_made(catalog, path, queries)
+    for query in queries:
+        context = Context(catalog, path, query.snippet, variables, faults, in_body=True)
+        if not is_ddl(query):
+            resolve(context, query.node)
+        elif not is_guarded(body):
+            resolve_ddl(context, catalog, *unwrap(query.node))
+        _targets(context, query)
 
 
 def _targets(context: Context, query: BodyQuery) -> None:
@@ -281,23 +220,3 @@ def _targets(context: Context, query: BodyQuery) -> None:
 
 def _word(text: str) -> Node:
     return {"String": {"sval": text}}
-
-
-def _infer_records(catalog: Catalog, path: tuple[str, ...], parsed: ParsedBody, variables: Variables) -> None:
-    """The fields of ``record`` variables: what all queries that fill one give, where all of them are known."""
-    assert parsed.plpgsql is not None  # noqa: S101  # the callers looked
-    shapes: dict[str, Columns | None] = {}
-    for query in parsed.queries:
-        embedded = query.embedded
-        if embedded is None or not embedded.is_row or not embedded.target:
-            continue
-        name = embedded.target[0]
-        if variables.named.get(name, Variable("")).type != "record":
-            continue
-        quiet = Context(catalog, path, query.snippet, variables)
-        output: Output = None if embedded.dynamic else resolve(quiet, query.node)
-        known = shapes.get(name, {})
-        shapes[name] = None if output is None or known is None else {**known, **dict(output)}
-    for name, shape in shapes.items():
-        if name not in parsed.plpgsql.unknown_targets:
-            variables.named[name] = Variable("record", shape, "its query")

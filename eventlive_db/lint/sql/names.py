@@ -41,12 +41,22 @@ def find_type(catalog: Catalog, name: str, path: Sequence[str]) -> str:
     return name
 
 
+def parameter_type(catalog: Catalog, path: Sequence[str], body: Node) -> str:
+    """The type of a parameter; of ``table.column%type``, that of the column as it is then."""
+    name = type_name(body)
+    if not body.get("pct_type"):
+        return find_type(catalog, name, path)
+    *table, column = strings(body.get("names")) or [""]
+    relation = catalog.relation(tuple(table), path) if table else None
+    return (relation.columns or {}).get(column, name) if relation else name
+
+
 def argument_types(catalog: Catalog, path: Sequence[str], body: Node) -> tuple[str, ...] | None:
     """The input types of an ObjectWithArgs; None where it gives none."""
     if body.get("args_unspecified"):
         return None
     found = [
-        type_name(parameter.get("argType", {}))
+        parameter_type(catalog, path, parameter.get("argType", {}))
         for _, parameter in items(body.get("objfuncargs"))
         if parameter.get("mode") not in {"FUNC_PARAM_OUT", "FUNC_PARAM_TABLE"}
     ]

@@ -48,6 +48,9 @@ def _parse(text: str) -> str:
         return str(parser.parse_sql_json(text))
     except parser.ParseError as error:
         reason, index = (*error.args, None)[:2]
+        if isinstance(index, int):
+            # pglast takes the character that Postgres counts for a byte of the text; this takes that back.
+            index = len(text[:index].encode())
         raise SyntaxFaultError(str(reason), index if isinstance(index, int) else None) from None
 
 

@@ -26,10 +26,12 @@ class Declaration:
     Attributes:
         name: In lower case.
         type: Its type with its schema, such as ``app.orders%rowtype``.
+        place: Where the type stands in the body.
     """
 
     name: str
     type: str
+    place: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class PlpgsqlBody:
         labels: Names of its blocks.
         embedded: Its queries and expressions, in the order of the text where that can be known.
         unknown_targets: Records that are filled by what is not known.
+        cursor_rows: Records that take the rows of a cursor with a query of its own, and that cursor.
     """
 
     text: Snippet
@@ -72,6 +75,7 @@ class PlpgsqlBody:
     labels: set[str] = field(default_factory=set)
     embedded: list[Embedded] = field(default_factory=list)
     unknown_targets: set[str] = field(default_factory=set)
+    cursor_rows: list[tuple[str, str]] = field(default_factory=list)
 
     def line_offset(self, line: int) -> int:
         """The character at which a line begins, as plpgsql counts lines."""
@@ -165,7 +169,7 @@ def _declaration(text: str, tokens: list[re.Match[str]]) -> tuple[Declaration, t
         return None
     start, end = tokens[first].start(), tokens[stop - 1].end()
     written = re.sub(r"\s*\.\s*", ".", text[start:end].strip()).lower()
-    return Declaration(name, written), (start, end)
+    return Declaration(name, written, range(start, end)), (start, end)
 
 
 def _changes(text: str, start: int, end: int, scalars: frozenset[str]) -> list[_Change]:
@@ -197,8 +201,9 @@ class _Collector:
                 if kind != "PLpgSQL_var":
                     continue
                 self._cursor = self._line(variable)
-                for key in ("default_val", "cursor_explicit_expr"):
-                    self._add(variable.get(key), "declare", self._line(variable))
+                line, name = self._line(variable), str(variable.get("refname", ""))
+                self._add(variable.get("default_val"), "declare", line)
+                self._add(variable.get("cursor_explicit_expr"), "cursor", line, (name,))
         self._cursor = 0
         self._walk(self._body.tree.get("action", {}), 0)
 
@@ -230,7 +235,10 @@ class _Collector:
         target, is_row = self._target(node.get("target") or node.get("var"))
         query_keys = {"execsql": "sqlstmt", "fors": "query", "return_query": "query", "perform": "expr", "call": "expr"}
         main = query_keys.get(kind, "")
-        if kind in {"dynexecute", "dynfors", "fetch", "forc", "call"}:
+        cursor = self._cursor_of(node) if kind in {"fetch", "forc"} and is_row else ""
+        if cursor:
+            self._body.cursor_rows.append((target[0], cursor))
+        elif kind in {"dynexecute", "dynfors", "fetch", "forc", "call"}:
             self._body.unknown_targets.update(name.partition(".")[0] for name in target if is_row or "." not in name)
         if kind == "assign":
             self._assign(node, start)
@@ -244,6 +252,12 @@ class _Collector:
                 self._add(value, kind, start)
             elif key not in {"target", "var"} and isinstance(value, dict | list):
                 self._walk(value, start)
+
+    def _cursor_of(self, node: Node) -> str:
+        """The cursor of a loop or FETCH where its query is known."""
+        number = node.get("curvar", 0)
+        cursor: Node = self._datums[number].get("PLpgSQL_var", {}) if number < len(self._datums) else {}
+        return str(cursor.get("refname", "")) if "cursor_explicit_expr" in cursor else ""
 
     def _assign(self, node: Node, start: int) -> None:
         number = node.get("varno", 0)

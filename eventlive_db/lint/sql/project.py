@@ -12,7 +12,8 @@ from eventlive_db.lint.sql.catalog import Catalog, Function
 from eventlive_db.lint.sql.chain import Chain, is_migrations, read_chain
 from eventlive_db.lint.sql.config import Config
 from eventlive_db.lint.sql.errors import UnreadableError
-from eventlive_db.lint.sql.functions import ParsedBody, parse_do, parse_function
+from eventlive_db.lint.sql.functions import parse_do, parse_function
+from eventlive_db.lint.sql.parsed_body import ParsedBody
 from eventlive_db.lint.sql.python_strings import read_python
 from eventlive_db.lint.sql.scripts import ParsedStatement, Script, read_script
 from eventlive_db.lint.sql.text import SourceFile
@@ -48,7 +49,7 @@ class Project:
 
     def new_catalog(self) -> Catalog:
         """An empty catalog that knows what the configuration says exists."""
-        temporary = [f".{name}" for name in self.temporary]
+        temporary = [f"{schema}.{name}" for name in self.temporary for schema in ("", "pg_temp")]
         return Catalog(external=(*self.config.external, *temporary), declared=frozenset(self.config.schemas))
 
     def new_session(self, step: int = 0) -> Session:

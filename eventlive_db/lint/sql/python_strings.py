@@ -18,7 +18,7 @@ EXECUTES = frozenset({"execute", "executemany", "fetch", "fetchrow", "fetchval",
 _COMPOSES = frozenset({"SQL", "text"})
 _KEYWORD = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*(?:with\s+(?:recursive\s+)?\w+|select\b|insert\s+into|update\s+\S+\s+(?:as\s+\S+\s+)?set|delete\s+from"
-    r"|merge\s+into|call\s+\w|create\s|alter\s|drop\s)",
+    r"|merge\s+into|call\s+\w|create\s|alter\s|drop\s|do\s+(?:language\s+\w+\s+)?(?:\$\w*\$|'))",
     re.IGNORECASE,
 )
 _PIECE = re.compile(r"([rRbBuUfFtT]{0,2})('''|\"\"\"|'|\")")

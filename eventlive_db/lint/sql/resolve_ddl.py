@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from eventlive_db.lint.sql.catalog import Catalog, Relation
-from eventlive_db.lint.sql.context import Context, listing, suggestion
-from eventlive_db.lint.sql.names import find_function, parts_of
+from eventlive_db.lint.sql.context import Context
 from eventlive_db.lint.sql.resolve import resolve
+from eventlive_db.lint.sql.resolve_ddl_more import MORE_KINDS
 from eventlive_db.lint.sql.resolve_dml import index_elements
 from eventlive_db.lint.sql.resolve_expression import expression
+from eventlive_db.lint.sql.resolve_named import (
+    altered,
+    altered_policy,
+    comment,
+    drop,
+    grant,
+    relation_of_any_kind,
+    rename,
+)
+from eventlive_db.lint.sql.resolve_types import type_named
 from eventlive_db.lint.sql.scope import Entry, Scope
 from eventlive_db.lint.sql.tree import Node, items, range_name, strings, unwrap
 
@@ -74,7 +85,8 @@ def _constraint(context: Context, body: Node, relation: Relation | None) -> None
             index_elements(context, members[:1], entry, scope, resolve, start)
 
 
-def _table(context: Context, _before: Catalog, body: Node) -> None:
+def _table(context: Context, before: Catalog, body: Node) -> None:
+    type_named(context.on(before), body.get("ofTypename", {}))
     relation = context.catalog.relation(range_name(body.get("relation", {})), context.path)
     for _, parent in items(body.get("inhRelations")):
         context.find_relation(range_name(parent), parent)
@@ -82,6 +94,7 @@ def _table(context: Context, _before: Catalog, body: Node) -> None:
         if kind == "Constraint":
             _constraint(context, element, relation)
         elif kind == "ColumnDef":
+            type_named(context.on(before), element.get("typeName", {}))
             for _, constraint in items(element.get("constraints")):
                 _constraint(context, constraint, relation)
         elif kind == "TableLikeClause":
@@ -110,6 +123,11 @@ def _policy(context: Context, _before: Catalog, body: Node) -> None:
     expression(context, [body.get("qual"), body.get("with_check")], scope, resolve)
 
 
+def _altered_policy(context: Context, before: Catalog, body: Node) -> None:
+    altered_policy(context, before, body)
+    _policy(context, before, body)
+
+
 def _trigger(context: Context, _before: Catalog, body: Node) -> None:
     target = body.get("relation", {})
     relation = context.find_relation(range_name(target), target)
@@ -135,8 +153,8 @@ def _alter(context: Context, before: Catalog, body: Node) -> None:
     now = context.catalog.relation(name, context.path)
     then = before.relation(name, context.path)
     if then is None and now is None:
-        if not body.get("missing_ok") and body.get("objtype") not in {"OBJECT_INDEX", "OBJECT_SEQUENCE"}:
-            context.find_relation(name, target)
+        if not body.get("missing_ok"):
+            relation_of_any_kind(context.on(before), str(body.get("objtype", "")), target)
         return
     known: Relation | None = now or then
     columns = {**((then.columns if then else None) or {}), **((now.columns if now else None) or {})}
@@ -155,9 +173,11 @@ def _command(context: Context, target: Node, command: Node, relation: Relation |
     if kind == "AT_AddConstraint":
         _constraint(context, definition, Relation(relation.name, relation.kind, columns, relation.origin))
     elif kind == "AT_AddColumn":
+        type_named(context, definition.get("typeName", {}))
         for _, constraint in items(definition.get("constraints")):
             _constraint(context, constraint, Relation(relation.name, relation.kind, columns, relation.origin))
     elif kind == "AT_AlterColumnType":
+        type_named(context, definition.get("typeName", {}))
         expression(context, definition.get("raw_default"), scope, resolve)
     elif kind == "AT_ColumnDefault":
         expression(context, command.get("def"), scope, resolve)
@@ -165,99 +185,20 @@ def _command(context: Context, target: Node, command: Node, relation: Relation |
         context.find_relation(range_name(definition.get("name", {})), definition.get("name", {}))
 
 
-def _comment(context: Context, _before: Catalog, body: Node) -> None:
-    kind, node = body.get("objtype", ""), body.get("object")
-    parts = parts_of(node)
-    if kind == "OBJECT_COLUMN" and len(parts) > 1:
-        relation = context.find_relation(tuple(parts[:-1]), {})
-        if relation and relation.columns is not None and parts[-1] not in relation.columns:
-            context.missing_column({}, parts[-1], relation.name, relation.columns)
-    elif kind in {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"}:
-        context.find_relation(tuple(parts), {})
-    elif kind in {"OBJECT_POLICY", "OBJECT_TRIGGER"} and len(parts) > 1:
-        _attached(context, kind, parts)
-    elif kind in {"OBJECT_FUNCTION", "OBJECT_PROCEDURE"}:
-        _function_named(context, context.catalog, unwrap(node)[1])
+def _schema(context: Context, before: Catalog, body: Node) -> None:
+    """What ``create schema`` makes in it, in the same statement."""
+    inside = replace(context, path=(body.get("schemaname", ""), *context.path))
+    for kind, element in items(body.get("schemaElts")):
+        resolve_ddl(inside, before, kind, element)
 
 
-def _attached(context: Context, kind: str, parts: list[str]) -> None:
-    relation = context.find_relation(tuple(parts[:-1]), {})
-    if relation is None:
-        return
-    attached = context.catalog.policies if kind == "OBJECT_POLICY" else context.catalog.triggers
-    names = [name for table, name in attached if table == relation.name]
-    if parts[-1] not in names:
-        what = kind.removeprefix("OBJECT_").lower()
-        message = f"{relation.name} has no {what} {parts[-1]}; it has {listing(names)}"
-        context.fault("resolve.object", {}, message, suggestion(parts[-1], names), parts[-1])
+def _composite(context: Context, before: Catalog, body: Node) -> None:
+    for _, column in items(body.get("coldeflist")):
+        type_named(context.on(before), column.get("typeName", {}))
 
 
-def _function_named(context: Context, catalog: Catalog, body: Node) -> None:
-    """A function by name and types, as in comment, grant and drop."""
-    name = tuple(strings(body.get("objname")))
-    if find_function(catalog, context.path, body) or len(name) < 2:
-        return
-    full = ".".join(name[-2:])
-    if not catalog.is_declared(name[-2]) or catalog.is_external(full):
-        return
-    found = catalog.overloads(name)
-    if found:
-        message = f"{full} has other parameters: {'; '.join(f.title for f in found)}"
-        context.fault("resolve.function", {}, message, "", name[-1])
-    else:
-        bare = [f.partition(".")[2] for f in catalog.functions if f.startswith(f"{name[-2]}.")]
-        context.fault("resolve.function", {}, f"there is no function {full}", suggestion(name[-1], bare), name[-1])
-
-
-def _grant(context: Context, _before: Catalog, body: Node) -> None:
-    if body.get("targtype") != "ACL_TARGET_OBJECT":
-        return
-    for _, target in items(body.get("objects")):
-        if body.get("objtype") in {"OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"}:
-            _function_named(context, context.catalog, target)
-        elif body.get("objtype") == "OBJECT_TABLE":
-            relation = context.find_relation(range_name(target), target)
-            for _, privilege in items(body.get("privileges")):
-                _keys(context, strings(privilege.get("cols")), relation, 0)
-
-
-def _drop(context: Context, before: Catalog, body: Node) -> None:
-    kind = body.get("removeType")
-    if body.get("missing_ok"):
-        return
-    earlier = Context(before, context.path, context.snippet, context.variables, context.faults)
-    for node in body.get("objects", []):
-        if kind in {"OBJECT_FUNCTION", "OBJECT_PROCEDURE"}:
-            _function_named(earlier, before, unwrap(node)[1])
-        elif kind in {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"}:
-            earlier.find_relation(tuple(parts_of(node)), {})
-        elif kind in {"OBJECT_POLICY", "OBJECT_TRIGGER"}:
-            _attached(earlier, kind, parts_of(node))
-        elif kind == "OBJECT_INDEX":
-            _dropped_index(earlier, parts_of(node))
-
-
-def _dropped_index(context: Context, parts: list[str]) -> None:
-    full = ".".join(parts[-2:])
-    declared = len(parts) > 1 and context.catalog.is_declared(parts[-2])
-    if declared and full not in context.catalog.indexes and not context.catalog.is_external(full):
-        near = suggestion(full, list(context.catalog.indexes))
-        context.fault("resolve.object", {}, f"there is no index {full}", near, parts[-1])
-
-
-def _rename(context: Context, before: Catalog, body: Node) -> None:
-    if body.get("renameType") != "OBJECT_COLUMN" or body.get("missing_ok"):
-        return
-    target = body.get("relation", {})
-    earlier = Context(before, context.path, context.snippet, context.variables, context.faults)
-    relation = earlier.find_relation(range_name(target), target)
-    name = body.get("subname", "")
-    if relation and relation.columns is not None and name not in relation.columns:
-        place = context.snippet.char_index(target.get("location", 0))
-        earlier.missing_column({}, name, relation.name, relation.columns, place)
-
-
-def _domain(context: Context, _before: Catalog, body: Node) -> None:
+def _domain(context: Context, before: Catalog, body: Node) -> None:
+    type_named(context.on(before), body.get("typeName", {}))
     scope = Scope((Entry("", {"value": ""}),))
     for _, constraint in items(body.get("constraints")):
         expression(context, constraint.get("raw_expr"), scope, resolve)
@@ -267,14 +208,23 @@ _KINDS: dict[str, Callable[[Context, Catalog, Node], None]] = {
     "CreateStmt": _table,
     "IndexStmt": _index,
     "CreatePolicyStmt": _policy,
-    "AlterPolicyStmt": _policy,
+    "AlterPolicyStmt": _altered_policy,
     "CreateTrigStmt": _trigger,
     "ViewStmt": _view,
     "CreateTableAsStmt": _view,
     "AlterTableStmt": _alter,
-    "CommentStmt": _comment,
-    "GrantStmt": _grant,
-    "DropStmt": _drop,
-    "RenameStmt": _rename,
+    "CommentStmt": comment,
+    "SecLabelStmt": comment,
+    "AlterOwnerStmt": comment,
+    "GrantStmt": grant,
+    "DropStmt": drop,
+    "RenameStmt": rename,
+    "AlterObjectSchemaStmt": rename,
+    "AlterFunctionStmt": altered,
+    "AlterEnumStmt": altered,
+    "AlterDomainStmt": altered,
     "CreateDomainStmt": _domain,
+    "CompositeTypeStmt": _composite,
+    "CreateSchemaStmt": _schema,
+    **MORE_KINDS,
 }

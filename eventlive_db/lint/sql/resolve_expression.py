@@ -7,6 +7,7 @@ from collections.abc import Callable
 from eventlive_db.lint.sql.catalog import Function
 from eventlive_db.lint.sql.context import Context, is_hole, is_system_column, listing, suggestion
 from eventlive_db.lint.sql.names import find_type
+from eventlive_db.lint.sql.resolve_types import type_named
 from eventlive_db.lint.sql.scope import Entry, Output, Scope, Variable
 from eventlive_db.lint.sql.tree import Node, strings, type_name, unwrap
 
@@ -53,6 +54,7 @@ def _tagged(context: Context, kind: str, body: Node, scope: Scope, resolve: Reso
         return _indirection(context, body, scope, resolve)
     if kind == "TypeCast":
         expression(context, body.get("arg"), scope, resolve)
+        type_named(context, body.get("typeName", {}))
         return find_type(context.catalog, type_name(body.get("typeName", {})), context.path)
     if kind == "NamedArgExpr":
         return expression(context, body.get("arg"), scope, resolve)

@@ -8,6 +8,7 @@ from eventlive_db.lint.sql.catalog import Columns, Function
 from eventlive_db.lint.sql.context import Context, is_hole, listing, suggestion
 from eventlive_db.lint.sql.names import find_type
 from eventlive_db.lint.sql.resolve_expression import Resolve, expression
+from eventlive_db.lint.sql.resolve_types import type_named
 from eventlive_db.lint.sql.scope import Entry, Output, Scope, as_columns, renamed
 from eventlive_db.lint.sql.tree import Node, items, list_items, range_name, strings, type_name, unwrap
 
@@ -106,6 +107,8 @@ def _function_item(context: Context, body: Node, level: Scope, resolve: Resolve)
 
 
 def _defined(context: Context, nodes: list[Node]) -> Output:
+    for _, body in items(nodes):
+        type_named(context, body.get("typeName", {}))
     return [
         (body.get("colname", ""), find_type(context.catalog, type_name(body.get("typeName", {})), context.path))
         for _, body in items(nodes)
@@ -154,13 +157,24 @@ def _join(context: Context, body: Node, level: Scope, resolve: Resolve) -> list[
     # ON sees the two sides and what is around the query, but not what stands before in FROM.
     inner = Scope(tuple(both), level.parent, level.ctes)
     expression(context, body.get("quals"), inner, resolve)
+    both += _using_alias(body, both)
     alias = body.get("alias")
     if not alias:
         return both
     columns: Output = []
-    for entry in both:
+    for entry in (entry for entry in both if not entry.hidden):
         columns = None if entry.columns is None or columns is None else [*columns, *entry.columns.items()]
     return [_aliased(body, list(dict(columns).items()) if columns is not None else None)]
+
+
+def _using_alias(body: Node, sides: list[Entry]) -> list[Entry]:
+    """What ``join ... using (...) as alias`` brings: the columns of USING, under that name too."""
+    alias = body.get("join_using_alias", {}).get("aliasname")
+    if not alias:
+        return []
+    types = {name: type_of for entry in reversed(sides) for name, type_of in (entry.columns or {}).items()}
+    joined = strings(body.get("usingClause"))
+    return [Entry(alias, {name: types.get(name, "") for name in joined}, hidden=True)]
 
 
 def _check_using(context: Context, body: Node, name: str, side: list[Entry]) -> None:

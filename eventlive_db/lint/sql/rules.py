@@ -27,7 +27,8 @@ _RULES = (
     Rule("resolve.alias", "A name in front of a dot is a table of the query."),
     Rule("resolve.function", "A function that is called exists."),
     Rule("resolve.argument", "A call gives a function what it takes."),
-    Rule("resolve.object", "A policy, trigger or index that is dropped or commented on exists."),
+    Rule("resolve.type", "The type of a column, parameter, variable or cast exists."),
+    Rule("resolve.object", "A policy, trigger, index, type or sequence that is named as such exists."),
     Rule("body.when_others", "No exception handler catches whatever may happen."),
     Rule(
         "body.exception_in_hot_path", "No function of the hot path has an exception block: it costs a subtransaction."

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from eventlive_db.lint.sql.catalog import Function
 from eventlive_db.lint.sql.config import Config
 from eventlive_db.lint.sql.context import Fault
-from eventlive_db.lint.sql.functions import ParsedBody
+from eventlive_db.lint.sql.parsed_body import ParsedBody
 from eventlive_db.lint.sql.plpgsql import PlpgsqlBody, tokens_of, walk_statements
 from eventlive_db.lint.sql.scripts import ParsedStatement
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -10,10 +11,15 @@ from eventlive_db.lint.sql.config import Config
 from eventlive_db.lint.sql.context import Fault, listing
 
 _INTERNAL = frozenset({"pg_temp", "pg_catalog"})
+_HOLE = re.compile(r"(?<!\w)_{2,}(?!\w)")
 
 
 def check_objects(catalog: Catalog, config: Config) -> Iterator[Fault]:
-    """The faults of a schema as a whole."""
+    """The faults of a schema as a whole; of what a variable names, nothing is asked."""
+    yield from (fault for fault in _faults(catalog, config) if not _HOLE.search(fault.object))
+
+
+def _faults(catalog: Catalog, config: Config) -> Iterator[Fault]:
     yield from _comments(catalog, config)
     for function in catalog.all_functions():
         if function.kind != "aggregate":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eventlive_db.lint.sql.config import Config
 from eventlive_db.lint.sql.context import Fault
-from eventlive_db.lint.sql.functions import BodyQuery
+from eventlive_db.lint.sql.parsed_body import BodyQuery
 from eventlive_db.lint.sql.rules_body import Unit
 from eventlive_db.lint.sql.text import Snippet
 from eventlive_db.lint.sql.tree import Node, items, strings, unwrap, walk

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from eventlive_db.lint.sql.context import Fault
 from eventlive_db.lint.sql.errors import SyntaxFaultError
 from eventlive_db.lint.sql.parser import parse_statements
+from eventlive_db.lint.sql.psql_variables import try_readings
+from eventlive_db.lint.sql.split import Piece, next_piece, resume
 from eventlive_db.lint.sql.text import Snippet, SourceFile
 from eventlive_db.lint.sql.tree import Node, unwrap
-from eventlive_db.migrate.sqltext import split_statements
-
-_LEAD = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
-_PSQL = re.compile(r"^[ \t]*\\[a-zA-Z!?][^\n]*", re.MULTILINE)
-# The rows that follow COPY ... FROM STDIN in a script of psql or pg_dump, and the line that ends them.
-_ROWS = re.compile(r"^[ \t]*copy\b[^;]*?\bfrom\s+stdin\b[^;]*;[^\n]*\n(?P<rows>.*?^\\\.[ \t]*$)", re.I | re.M | re.S)
 
 
 @dataclass(slots=True)
@@ -62,51 +56,56 @@ def read_script(source: SourceFile) -> Script:
     """Parse each statement of a file on its own, so that one that is no SQL hides no other.
 
     Args:
-        source: SQL; lines that are commands of psql are passed over.
+        source: SQL, as psql takes it.
     """
     script = Script(source)
-    for snippet in _statements(source, script.faults):
-        parse_into(script, snippet)
+    position = 0
+    while piece := next_piece(source.text, position):
+        snippet = Snippet(source, piece.text, range(piece.start, piece.end))
+        fault = _parse_piece(script, snippet, piece)
+        position = piece.after if fault is None else resume(source.text, piece, piece.start + fault)
+        if position < piece.after:
+            # Where but the semicolon is missing, what stands before is a statement.
+            _parse(script, snippet.cut(0, position - piece.start))
     return script
 
 
 def parse_into(script: Script, snippet: Snippet, *, in_transaction: bool = True) -> None:
     """Parse a text and add its statements, or what is wrong with it, to a script."""
+    fault = _parse(script, snippet, in_transaction=in_transaction)
+    if fault:
+        script.faults.append(fault)
+
+
+def _parse(script: Script, snippet: Snippet, *, in_transaction: bool = True) -> Fault | None:
     try:
         nodes = parse_statements(snippet.text)
     except SyntaxFaultError as error:
         index = len(snippet.text) if error.index is None else error.index
-        script.faults.append(Fault(snippet, index, "parse.syntax", error.reason))
-        return
+        return Fault(snippet, index, "parse.syntax", error.reason)
     for node in nodes:
         kind, body = unwrap(node)
         script.statements.append(ParsedStatement(snippet, kind, body, in_transaction))
+    return None
 
 
-def _without_rows(copy: re.Match[str]) -> str:
-    """The command, and nothing where its rows stand."""
-    text = copy.group()
-    begin = copy.start("rows") - copy.start()
-    return text[:begin] + re.sub(r"[^\n]", " ", text[begin:])
+def _parse_piece(script: Script, snippet: Snippet, piece: Piece) -> int | None:
+    """Parse a statement with its variables; where the parser gave up."""
+    variables = [range(v.start - piece.start, v.stop - piece.start) for v in piece.variables]
+    faults: list[Fault | None] = []
 
+    def attempt(text: str) -> int | None:
+        faults.append(_parse(script, snippet.with_text(text)))
+        return faults[-1].index if faults[-1] else None
 
-def _statements(source: SourceFile, faults: list[Fault]) -> Iterator[Snippet]:
-    whole = source.whole()
-    text = _ROWS.sub(_without_rows, source.text)
-    text = _PSQL.sub(lambda command: " " * len(command.group()), text)
-    try:
-        found = list(split_statements(text))
-    except ValueError:
-        # The last one may lack its semicolon, which psql does not mind.
-        try:
-            found = list(split_statements(f"{text}\n;"))
-        except ValueError as error:
-            faults.append(Fault(whole, 0, "parse.syntax", str(error)))
-            return
-    position = 0
-    for statement in found:
-        start = text.index(statement.text, position)
-        position = start + len(statement.text)
-        lead = _LEAD.match(statement.text)
-        first = start + (lead.end() if lead else 0)
-        yield Snippet(source, text[first:position], range(first, position))
+    try_readings(snippet.text, variables, attempt)
+    fault = faults[-1]
+    if fault is None:
+        return None
+    # A variable may stand for any words at all: what comes after one may be right.
+    unknown = [v.start for v in variables if snippet.text[v.start + 1] not in "'\"{"]
+    if piece.body is not None:
+        script.faults.append(Fault(snippet, piece.body - piece.start, "parse.syntax", "this body has no end"))
+    elif not unknown or fault.index < unknown[0]:
+        script.faults.append(fault)
+    return fault.index

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from eventlive_db.lint.sql.catalog import Catalog, Function
-from eventlive_db.lint.sql.functions import ParsedBody, function_path
+from eventlive_db.lint.sql.functions import function_path
+from eventlive_db.lint.sql.parsed_body import ParsedBody
 from eventlive_db.lint.sql.text import Snippet
 from eventlive_db.lint.sql.tree import Node, items, range_name, strings, walk
 
