@@ -18,7 +18,8 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate fuzz coverage test-http \
+.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate fuzz coverage bench \
+  test-http \
   test-container matrix constraints vendor clean
 
 help: ## list the targets
@@ -84,6 +85,9 @@ coverage: $(READY) ## the SQL and migration tests, and which statements of the f
 test-http: $(READY) ## the tests through a real PostgREST, with supabase-js and the Python client (KIND=installed)
 	@$(BIN)/python -m tests.support.http_parts
 	@EVENTLIVE_HTTP_REQUIRED=1 $(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/http
+
+bench: $(READY) ## what things cost, measured side by side in one run; every figure in build/bench.json
+	@$(IN_MEMORY) $(BIN)/eventlive-db bench --out build/bench.json $(if $(KIND),--kind $(KIND))
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) $(SPREAD) --pg-kind container \

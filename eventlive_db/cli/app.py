@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eventlive_db import __version__
-from eventlive_db.cli import call, demo, lint, migrate, plans, server
+from eventlive_db.cli import bench, call, demo, lint, migrate, plans, server
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(server.app, name="server")
@@ -16,6 +16,7 @@ app.add_typer(call.app, name="call")
 app.add_typer(plans.app, name="plans")
 app.add_typer(lint.app, name="lint")
 app.command("demo")(demo.demo)
+app.command("bench")(bench.bench)
 
 
 def _version(wanted: bool) -> None:
