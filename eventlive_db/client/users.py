@@ -100,17 +100,10 @@ class _Accepted:
         self._last: _Verified | None = None
 
     def known(self, token: str) -> Identity | None:
-        """The identity of this token, if it was the last one.
-
-        Raises:
-            UnauthenticatedError: It has expired since.
-        """
+        """The identity of this token, if it was the last one and has not expired since."""
         last = self._last
-        if last is None or last.token != token:
-            return None
-        if time.time() >= last.expires_at:
-            raise UnauthenticatedError(401, "token_expired", {}, "Token expired", "Get a new token, then call again.")
-        return last.identity
+        fresh = last is not None and last.token == token and time.time() < last.expires_at
+        return last.identity if last is not None and fresh else None
 
     def accept(self, token: str, claims: Mapping[str, Any]) -> Identity:
         """Take over the claims of a token that was verified.
