@@ -86,7 +86,8 @@ class _AsyncLoop(Generic[Reply]):
 
     async def _is_due(self, loop: asyncio.AbstractEventLoop, due_at: float | None) -> bool:
         """Wait; false where something else woke it up."""
-        self._wake = wake = loop.create_future()
+        wake: asyncio.Future[bool] = loop.create_future()
+        self._wake = wake
         timer = None if due_at is None else loop.call_at(due_at, _ring, wake)
         try:
             return await wake

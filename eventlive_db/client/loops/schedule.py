@@ -6,9 +6,12 @@ The rules, where ``I`` is the interval that the server issued last:
 * After a reply the next call comes when the reply says.
 * After a failure it comes after ``uniform(0, min(4, 2^n) I)``, n = 1 for the first: full jitter whose mean is ``I`` or
   more, so that a population that fails together calls no more often than one that does not, and comes back spread
-  over an interval. Where the session would expire before that, but not within ``I``, the window ends before it does.
-* Retry-After, and the time that a breaker stays open, is a floor under ``uniform(0, I)``: all who wait for the same
-  moment come within the interval after it, as if they had never stopped.
+  over an interval. Where the session could expire before that, but not within ``I``, the call comes in the second half
+  of the time that is left.
+* Retry-After, and the time that a breaker stays open, is a floor under ``uniform(0, I)``, from the second time on under
+  ``uniform(0, 2 I)``, or less of it but not under ``I`` where the session could expire: all who wait for the same
+  moment come as thinly as if they had never stopped, and those who are told to come back soon, again and again, come
+  no more often than usual.
 * After 429 without Retry-After, ``I`` counts double, and the next call comes in the second half of it. Each reply
   halves it again.
 * What cannot succeed ends the loop: 400, 401, 403, 404, 409, 410, a reply that cannot be read. 5xx does not.
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from eventlive_db.client.errors import CircuitOpenError, EventliveError, RateLimitedError, ServerError
+from eventlive_db.client.errors import EventliveError, RateLimitedError, ServerError
 from eventlive_db.client.replies import Entry, Heartbeat
 from eventlive_db.client.resilience.backoff import usual_random
 
@@ -135,7 +138,7 @@ class Schedule:
 
     @property
     def failures(self) -> int:
-        """Calls that failed in a row."""
+        """Calls in a row that failed, or that a breaker did not let through."""
         return self._failures
 
     def begin(self, now: float) -> None:
@@ -178,8 +181,7 @@ class Schedule:
             return None
         if isinstance(error, RateLimitedError):
             self._slow = min(self._slow * 2, self._slowest())
-        if not isinstance(error, CircuitOpenError):
-            self._failures += 1
+        self._failures += 1
         delay_s = self._delay_after(now, error)
         self._due_at = now + delay_s
         return delay_s
@@ -194,15 +196,21 @@ class Schedule:
         self._slow = max(self._slow / 2, 1.0)
 
     def _delay_after(self, now: float, error: EventliveError) -> float:
+        interval_s, chance = self.interval_s, self._random()
         left_s = _SAFE * (self._expires_at - now)
         if error.retry_after_s is not None:
-            return max(error.retry_after_s, 0.0) + self._random() * self.interval_s
+            floor_s = max(error.retry_after_s, 0.0)
+            left_s -= floor_s
+            window_s = min(self._failures, 2) * interval_s
+            return floor_s + chance * (left_s if interval_s <= left_s < window_s else window_s)
         if isinstance(error, RateLimitedError):
-            least_s, most_s = self._slow * self.interval_s / 2, self._slow * self.interval_s
-            return least_s + self._random() * ((left_s if least_s < left_s < most_s else most_s) - least_s)
-        window_s = min(_CAP, 2.0 ** min(max(self._failures, 1), 8)) * self.interval_s
+            least_s, most_s = self._slow * interval_s / 2, self._slow * interval_s
+            return least_s + chance * ((left_s if least_s < left_s < most_s else most_s) - least_s)
+        window_s = min(_CAP, 2.0 ** min(self._failures, 8)) * interval_s
         # Not when less than an interval is left: a window that shrinks towards the end would be a herd.
-        return self._random() * (left_s if self.interval_s <= left_s < window_s else window_s)
+        if interval_s <= left_s < window_s:
+            return left_s * (1 + chance) / 2
+        return window_s * chance
 
     def _slowest(self) -> float:
         """A longer interval than this would lose the session by itself."""
