@@ -113,7 +113,7 @@ class Jwks(_Jwks):
             return
         try:
             self._loaded(self._fetch(), began)
-        except Exception as error:  # noqa: BLE001 - whatever a caller's function raises, the keys at hand stay
+        except Exception as error:
             self._failed(error)
         except BaseException as error:
             self._failed(error)
@@ -147,7 +147,7 @@ class AsyncJwks(_Jwks):
             return
         try:
             self._loaded(await self._fetch(), began)
-        except Exception as error:  # noqa: BLE001 - whatever a caller's function raises, the keys at hand stay
+        except Exception as error:
             self._failed(error)
         except BaseException as error:
             self._failed(error)

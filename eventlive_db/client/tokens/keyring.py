@@ -3,10 +3,11 @@
 A :class:`KeyRing` says for a key's name and the time: here it is, fetch, refused, or nobody can know now. A shell that
 has threads or tasks, :mod:`eventlive_db.client.tokens.jwks`, does the fetching.
 
-Known libraries differ in what an unknown name costs. PyJWT's ``PyJWKClient`` fetches for each one, so whoever sends
-random names makes the issuer's load. jose (panva) waits 30 seconds after a fetch that succeeded, so while the issuer
-is down each token asks it. Here any two attempts lie ``min_refresh_s`` apart, whatever came of them; only while there
-is no usable key at all do they begin after a second and double.
+Known libraries count from the last fetch that succeeded: PyJWT's ``PyJWKClient`` and jose (panva) let 30 seconds pass
+before an unknown name makes another one. So while the issuer is down each such token asks it, with PyJWT under the lock
+that all others need; and when the cached keys are old, known ones are refused too. Here any two attempts lie
+``min_refresh_s`` apart, whatever came of them, and keys outlive an issuer that is down for a while. Only while there is
+no usable key at all do attempts begin after a second and double.
 """
 
 from __future__ import annotations

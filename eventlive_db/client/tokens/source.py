@@ -1,14 +1,15 @@
 """Have a token at hand that is good, and get a new one once, however many want it.
 
-How others do it, and what differs here: google-auth takes a token that is about to expire for stale, hands it out and
-refreshes it in a thread of its own; msal refreshes in the call and, where that fails, hands out the old token as long
-as it is good; supabase-py refreshes by a timer, and whoever comes meanwhile refreshes too, which an issuer that rotates
-refresh tokens takes for theft (RFC 9700, section 4.14). Here the refresh is in the call, as with msal, so there is no
-thread to end, and there is one at a time.
+How others do it: google-auth refreshes in the call or, where it is told to, hands out a token that is about to expire
+and refreshes it in a thread of its own; msal refreshes in the call and, where that fails, hands out the old token as
+long as it is good; supabase-py refreshes in a thread with a timer, and whoever comes meanwhile refreshes too, which an
+issuer that rotates refresh tokens takes for theft (RFC 9700, section 4.14). Here the refresh is in the call, as with
+msal, so there is no thread to end, and there is one at a time.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -20,6 +21,8 @@ from eventlive_db.client.tokens.compact import expiry
 from eventlive_db.client.tokens.flights import AsyncSingleFlight, SingleFlight
 
 _HOLD_OFF = 1 / 6
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,11 @@ class _Held:
         self._due_at = expires_at - min(self._margin_s, life_s / 2)
         return token.access_token
 
-    def failed(self, now: float) -> str | None:
+    def failed(self, error: Exception, now: float) -> str:
         """No new token; the old one, if it is good, and then for a while it is not asked for another."""
         token, _ = self.look(now)
+        if token is None:
+            raise error
         self._due_at = now + self._margin_s * _HOLD_OFF
         return token
 
@@ -93,6 +98,11 @@ class _Held:
         """Forget this one."""
         if self._token is not None and self._token.access_token == access_token:
             self._token = None
+
+
+def _warn(error: Exception) -> None:
+    # Its kind alone: the text may hold what the refresh was asked with.
+    _log.warning("no new token (%s); the old one is used until it expires", type(error).__name__)
 
 
 class TokenSource:
@@ -152,12 +162,11 @@ class TokenSource:
             found = Token.of(self._refresh())
             with self._lock:
                 return self._held.got(found, self._clock())
-        except Exception:
+        except Exception as error:
             with self._lock:
-                old = self._held.failed(self._clock())
-            if old is None:
-                raise
-            return old
+                token = self._held.failed(error, self._clock())
+            _warn(error)
+            return token
 
 
 class AsyncTokenSource:
@@ -204,13 +213,13 @@ class AsyncTokenSource:
         self._held.drop(token)
 
     async def _renew(self) -> str:
+        # For those who take over a cancelled refresh: an eager task (Python 3.12) may have made it before they look.
         token, due = self._held.look(self._clock())
         if token is not None and not due:
             return token
         try:
             return self._held.got(Token.of(await self._refresh()), self._clock())
-        except Exception:
-            old = self._held.failed(self._clock())
-            if old is None:
-                raise
-            return old
+        except Exception as error:
+            token = self._held.failed(error, self._clock())
+            _warn(error)
+            return token
