@@ -13,9 +13,10 @@ from psycopg.rows import tuple_row
 from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
 from eventlive_db.client.attempts import arun
 from eventlive_db.client.calls import API_SCHEMA, Call
-from eventlive_db.client.errors import from_psycopg, raise_failure
+from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
 from eventlive_db.client.identity import Identity
 from eventlive_db.client.resilience import Resilience
+from eventlive_db.client.sources import is_lost
 from eventlive_db.client.sync import require_idle
 from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
 from eventlive_db.client.users import (
@@ -119,17 +120,22 @@ class AsyncClient:
     async def _once(self, request: Call[Reply], identity: Identity) -> Reply:
         try:
             async with self._source.connection() as connection:
-                if connection.closed:
-                    raise psycopg.OperationalError("the connection is closed")
+                if not self._source.whole and is_lost(connection):
+                    hint = "Give the client another one; one of a DSN or a pool is replaced by itself."
+                    raise CannotConnectError(503, "unreachable", {}, "the caller's connection is closed or lost", hint)
                 autocommit = connection.autocommit
                 ours = self._source.whole or is_ours(connection.info.transaction_status, autocommit=autocommit)
                 sent = plan(request, identity, self._api_schema, ours=ours, autocommit=autocommit)
                 try:
                     reply = await transact(connection, sent)
                 except psycopg.Error as error:
-                    raise from_psycopg(error, maybe_done=ours) from error
+                    if self._source.whole and error.sqlstate == READ_ONLY:
+                        # Another one may lead to a server that writes, or to this one once it does.
+                        await connection.close()
+                    again = self._source.whole or (ours and not connection.closed)
+                    raise from_psycopg(error, maybe_done=ours, again=again) from error
         except psycopg.Error as error:  # there was no connection, so nothing was sent
-            raise from_psycopg(error) from error
+            raise no_connection(error) from error
         return request.read(reply)
 
 
@@ -221,6 +227,8 @@ async def _clean_up(connection: Connection, sent: Plan) -> None:
             await _send(psycopg.AsyncCursor(connection), ROLLBACK)
         elif not sent.ours and status == TransactionStatus.INTRANS:
             await _send(psycopg.AsyncCursor(connection), PUT_IDENTITY_BACK)
+    except psycopg.Error:
+        await connection.close()  # and what failed first stays what the caller is told
     except BaseException:
         await connection.close()
         raise

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import psycopg
 
 from eventlive_db.client.options import connect_options
+from eventlive_db.client.sources import is_lost
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
@@ -58,7 +59,10 @@ class Dsn:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend it; tasks take turns."""
         async with self._lock:
-            if self._connection is None or self._connection.closed:
+            if self._connection is not None and is_lost(self._connection):
+                await self._connection.close()
+                self._connection = None
+            if self._connection is None:
                 self._connection = await psycopg.AsyncConnection.connect(
                     self._dsn,
                     autocommit=True,
@@ -103,9 +107,18 @@ class Pooled:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def connection(self) -> contextlib.AbstractAsyncContextManager[Connection]:
-        """Lend one of the pool's."""
-        return self._pool.connection()
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend one of the pool's; those that are lost go back, and the pool replaces them."""
+        lost: list[Connection] = []
+        while True:
+            async with self._pool.connection() as connection:
+                if not is_lost(connection):
+                    yield connection
+                    return
+                if connection in lost:
+                    raise psycopg.OperationalError("the pool lends a connection that is lost, and keeps it")
+                lost.append(connection)
 
     async def close(self) -> None:
         """Nothing: it is the caller's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 
@@ -25,11 +25,12 @@ class EventliveError(Exception):
         status: The HTTP status, or the one that PostgREST would answer; ``None`` where there is none.
         sqlstate: The database's code, where it answered.
         retry_after_s: Seconds after which trying again may help, where the server said so.
-        retry: Whether the same call can succeed later without anybody doing something about it.
+        retry: Whether the same call can succeed later without anybody doing something about it. In a caller's
+            transaction it cannot, nor on a caller's connection that is lost.
         maybe_done: Whether the call may have taken effect all the same: the connection went while it was under way.
     """
 
-    retry: ClassVar[bool] = False
+    retry: bool = False
 
     def __init__(
         self,
@@ -103,6 +104,16 @@ class BusyError(UnavailableError):
     """The call stood in another one's way (deadlock, lock timeout) and was rolled back whole; 425 too."""
 
 
+class CannotConnectError(UnavailableError):
+    """Nothing was sent, and nothing will be until somebody changes the address, a password or a role.
+
+    Where the server's code is known: while a connection is made libpq keeps it to itself, so a password that the server
+    refuses is an :class:`UnavailableError` like a server that is away, and its message tells them apart.
+    """
+
+    retry = False
+
+
 class CircuitOpenError(UnavailableError):
     """Not sent: calls failed in a row, and the breaker waits before it tries again."""
 
@@ -112,7 +123,13 @@ class ServerError(EventliveError):
 
 
 class UnreadableReplyError(EventliveError):
-    """A reply without what the contract promises: the server is older than this client, or is not it."""
+    """A reply without what the contract promises: the server is older than this client, or is not it.
+
+    There was a reply, so the call was made: ``maybe_done``.
+    """
+
+    def __init__(self, *said: Any, maybe_done: bool = True, **more: Any) -> None:
+        super().__init__(*said, maybe_done=maybe_done, **more)
 
 
 _BY_STATUS: Mapping[int, type[EventliveError]] = {
@@ -138,12 +155,27 @@ _BY_KIND: Mapping[type[EventliveError], tuple[str, str]] = {
 }
 
 _BUSY = frozenset({"40001", "40P01", "55P03"})
+READ_ONLY = "25006"
+_NOT_PREPARED = "Behind a pooler in transaction mode nothing may be prepared: leave prepare_threshold at None."
+_IDLE = "The server ends connections that are idle for so long; call again."
+_CODES: Mapping[str, tuple[type[EventliveError], int, str, str]] = {
+    READ_ONLY: (UnavailableError, 503, "read_only", "A standby, or a server that takes no writes; try again later."),
+    "25P03": (UnavailableError, 503, "unreachable", _IDLE),
+    "25P04": (TimedOutError, 500, "timed_out", "Nothing was done; look at transaction_timeout and what holds locks."),
+    "26000": (ServerError, 500, "prepared_statement", _NOT_PREPARED),
+    "42P05": (ServerError, 500, "prepared_statement", _NOT_PREPARED),
+    "57P04": (CannotConnectError, 503, "cannot_connect", "The database was dropped; correct the address."),
+    "57P05": (UnavailableError, 503, "unreachable", _IDLE),
+}
 _CLASSES: Mapping[str, tuple[type[EventliveError], int, str, str]] = {
     # Connection, resources, operator intervention, system error.
     "08": (UnavailableError, 503, "unreachable", "Try again later."),
     "53": (UnavailableError, 503, "unavailable", "The server is out of connections, memory or disk; try again later."),
     "57": (UnavailableError, 503, "unavailable", "The server is stopping or starting; try again later."),
     "58": (UnavailableError, 503, "unavailable", "The server's system failed; try again later."),
+    # Who may come in, and where to.
+    "28": (CannotConnectError, 503, "cannot_connect", "Correct the user or password, or the server's pg_hba.conf."),
+    "3D": (CannotConnectError, 503, "cannot_connect", "Correct the name of the database in the address."),
     # Data, and a program limit such as JSON that is nested too deep.
     "22": (InvalidCallError, 400, "invalid_argument", "A value is not what its parameter must be."),
     "54": (InvalidCallError, 400, "invalid_argument", "A value is too large or nested too deep."),
@@ -186,7 +218,16 @@ def error_of(
         )
     kind, usual, token, advice = _other(sqlstate or "", status)
     return kind(
-        status or usual, token, {}, message, advice or hint, sqlstate=sqlstate or None, retry_after_s=retry_after_s
+        status or usual,
+        token,
+        {},
+        message,
+        advice or hint,
+        sqlstate=sqlstate or None,
+        retry_after_s=retry_after_s,
+        # PostgREST lost the database in mid-call; or a gateway heard nothing more, or broke: 503 is its word that the
+        # call went no further.
+        maybe_done=sqlstate == "PGRST001" or (not sqlstate and (status or 0) >= 500 and status != 503),
     )
 
 
@@ -204,8 +245,8 @@ def _other(sqlstate: str, status: int | None) -> tuple[type[EventliveError], int
         return BusyError, 500, "busy", "Nothing was done; try again."
     if sqlstate == "57014":
         return TimedOutError, 500, "timed_out", "Nothing was done; look at statement_timeout and what holds locks."
-    if sqlstate[:2] in _CLASSES and sqlstate[:5] != "57P05":
-        return _CLASSES[sqlstate[:2]]
+    if known := _CODES.get(sqlstate) or _CLASSES.get(sqlstate[:2]):
+        return known
     return _by_status(status, answered=bool(sqlstate))
 
 
@@ -214,31 +255,60 @@ def _by_status(status: int | None, *, answered: bool) -> tuple[type[EventliveErr
         return kind, status, *_BY_KIND.get(kind, ("unavailable", "Try again later.") if kind.retry else ("refused", ""))
     if status is not None and 400 <= status < 500:
         return RpcError, status, "refused", ""
+    if status is not None and status < 400 and not answered:
+        return UnreadableReplyError, status, "unreadable_reply", "Is the base address that of PostgREST?"
     if status is not None and not answered:
         return UnavailableError, status, "unavailable", "Try again later."
     return ServerError, status or 500, "internal_error", "Not an error of the contract: see the server's log."
 
 
-def from_psycopg(error: psycopg.Error, *, maybe_done: bool = False) -> EventliveError:
-    """What a database error comes to.
+_LOST = frozenset({"57P01", "57P02", "57P03"})
+
+
+def from_psycopg(error: psycopg.Error, *, maybe_done: bool = False, again: bool = True) -> EventliveError:
+    """What a database error of a call comes to.
 
     Args:
         error: As psycopg raised it.
         maybe_done: Whether everything up to the commit had been sent when the connection went.
+        again: Whether the call can be made again; not on a connection that is lost and is the caller's, nor in the
+            caller's transaction, which has failed with it.
     """
     if error.sqlstate is None:
         lost = UnavailableError(503, "unreachable", {}, _first_line(error), "Try again later.", maybe_done=maybe_done)
-        return lost if isinstance(error, psycopg.OperationalError) else _misuse(error)
-    found = error_of(
-        sqlstate=error.sqlstate,
-        status=None,
-        message=error.diag.message_primary or _first_line(error),
-        detail=error.diag.message_detail or "",
-        hint=error.diag.message_hint or "",
-    )
-    # Said while it was under way: the server ends the connection, and an immediate shutdown may come after the commit.
-    found.maybe_done = maybe_done and error.sqlstate in {"57P01", "57P02", "57P03"}
+        found = lost if isinstance(error, psycopg.OperationalError) else _misuse(error)
+    else:
+        found = error_of(
+            sqlstate=error.sqlstate,
+            status=None,
+            message=error.diag.message_primary or _first_line(error),
+            detail=error.diag.message_detail or "",
+            hint=error.diag.message_hint or "",
+        )
+        # Said while it was under way: the server ends the connection, and an immediate shutdown may come after the
+        # commit; a pooler says so in class 08 when its connection to the server went.
+        found.maybe_done = maybe_done and (error.sqlstate in _LOST or error.sqlstate.startswith("08"))
+    if not again:
+        found.retry = False
     return found
+
+
+def no_connection(error: psycopg.Error) -> EventliveError:
+    """What it comes to that there is no connection; nothing was sent.
+
+    Args:
+        error: As psycopg or the pool raised it. While a connection is made it has no SQLSTATE: libpq gives it to
+            nobody, and its text is translated, so it is not read here.
+    """
+    if error.sqlstate is not None:
+        return from_psycopg(error)
+    message = _first_line(error)
+    if not isinstance(error, psycopg.OperationalError):
+        return CannotConnectError(503, "cannot_connect", {}, message, "Correct the address of the database.")
+    if error.pgconn is not None and error.pgconn.needs_password:
+        return CannotConnectError(503, "cannot_connect", {}, message, "The server asks for a password: give one.")
+    hint = "Try again later; if it stays so, correct the host, user, password and database of the address."
+    return UnavailableError(503, "unreachable", {}, message, hint)
 
 
 def _misuse(error: psycopg.Error) -> EventliveError:

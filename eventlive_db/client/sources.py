@@ -18,6 +18,19 @@ _locks: weakref.WeakKeyDictionary[Connection, threading.Lock] = weakref.WeakKeyD
 _locks_guard = threading.Lock()
 
 
+def is_lost(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    """Whether an idle connection is closed, or the server has ended it: asked of the socket, in a microsecond.
+
+    A call on it could only fail, and could not tell whether it had been done.
+    """
+    try:
+        connection.pgconn.consume_input()  # takes what the server said last
+        connection.pgconn.consume_input()  # and sees that there is no more to come
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
 class Pool(Protocol):
     """What is needed of a ``psycopg_pool.ConnectionPool``."""
 
@@ -59,7 +72,10 @@ class Dsn:
     def connection(self) -> Iterator[Connection]:
         """Lend it; threads take turns."""
         with self._lock:
-            if self._connection is None or self._connection.closed:
+            if self._connection is not None and is_lost(self._connection):
+                self._connection.close()
+                self._connection = None
+            if self._connection is None:
                 self._connection = psycopg.connect(
                     self._dsn,
                     autocommit=True,
@@ -105,9 +121,18 @@ class Pooled:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def connection(self) -> contextlib.AbstractContextManager[Connection]:
-        """Lend one of the pool's."""
-        return self._pool.connection()
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend one of the pool's; those that are lost go back, and the pool replaces them."""
+        lost: list[Connection] = []
+        while True:
+            with self._pool.connection() as connection:
+                if not is_lost(connection):
+                    yield connection
+                    return
+                if connection in lost:
+                    raise psycopg.OperationalError("the pool lends a connection that is lost, and keeps it")
+                lost.append(connection)
 
     def close(self) -> None:
         """Nothing: it is the caller's."""

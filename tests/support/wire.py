@@ -22,24 +22,41 @@ class Wire:
         dsn: How to connect over the wire.
         sent: The letters of the messages of clients, in order (Postgres manual, "Message Formats"), without Flush;
             ``|`` where the server had answered something in between.
-        cut_at: Once a client sends a message of this letter, the connection is cut: ``before`` it gets there, or
-            ``after``, so that its answer is lost.
+        cut_at: Once it has heard so much (as :meth:`heard` gives it, without ``|``) the connection is cut: the
+            last message gets there, its answer does not, and the server hears the end of the connection after it.
     """
 
     dsn: str
     sent: list[str] = field(default_factory=list)
-    cut_at: tuple[str, str] | None = None
+    cut_at: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def listen(self) -> None:
-        """Forget what went over it so far."""
+    def listen(self, cut_at: str | None = None) -> None:
+        """Forget what went over it so far; from now on ``cut_at`` holds."""
         with self._lock:
             self.sent.clear()
+            self.cut_at = cut_at
 
     def heard(self) -> str:
         """The letters since then."""
         with self._lock:
             return "".join(self.sent).strip("|")
+
+    def _hear(self, letter: str) -> bool:
+        """A client sent a message; whether the connection is to be cut behind it."""
+        with self._lock:
+            if letter != _FLUSH:
+                self.sent.append(letter)
+            if self.cut_at is None or "".join(self.sent).replace("|", "") != self.cut_at:
+                return False
+            self.cut_at = None
+            return True
+
+    def _answer(self) -> None:
+        """The server answers."""
+        with self._lock:
+            if self.sent and self.sent[-1] != "|":
+                self.sent.append("|")
 
 
 @contextlib.contextmanager
@@ -94,29 +111,21 @@ def _to_server(wire: Wire, client: socket.socket, server: socket.socket) -> None
         server.sendall(length.to_bytes(4) + said.read(length - 4))
         while header := said.read(_PARSE_HEADER):
             message = header + said.read(int.from_bytes(header[1:]) - 4)
-            letter = chr(header[0])
-            cut = wire.cut_at if wire.cut_at and wire.cut_at[0] == letter else None
-            if cut and cut[1] == "before":
-                break
-            if letter != _FLUSH:
-                with wire._lock:
-                    wire.sent.append(letter)
+            cut = wire._hear(chr(header[0]))
+            if cut:
+                _hang_up(client)  # first, so that no answer gets there
             server.sendall(message)
             if cut:
-                server.recv(1, socket.MSG_PEEK)  # the server has done it, and answers
                 break
     _hang_up(client)
-    _hang_up(server)
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_WR)  # it does what was said before it hears of the end
 
 
 def _to_client(wire: Wire, client: socket.socket, server: socket.socket) -> None:
     """Pass on what the server says."""
     with contextlib.suppress(OSError):
         while data := server.recv(65536):
-            if wire.cut_at and wire.sent and wire.sent[-1] == wire.cut_at[0]:
-                break
-            with wire._lock:
-                if wire.sent and wire.sent[-1] != "|":
-                    wire.sent.append("|")
+            wire._answer()
             client.sendall(data)
     _hang_up(client)
