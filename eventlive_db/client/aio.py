@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg.pq.abc import PGresult
 
 from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
 from eventlive_db.client.attempts import arun
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
+from eventlive_db.client.exchange import Statement, exchange, is_in_pipeline, require_success, value_of
 from eventlive_db.client.identity import Identity
 from eventlive_db.client.resilience import Resilience
 from eventlive_db.client.sources import is_lost
 from eventlive_db.client.sync import require_idle
-from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
+from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, prepare
 from eventlive_db.client.users import (
     ROLES,
     AsyncOneToken,
@@ -48,8 +49,6 @@ class AsyncClient:
         verifier: What verifies the tokens that :meth:`as_user` is given.
         resilience: Retries and the breaker; ``None`` for neither.
         roles: The database roles that this client takes on.
-        prepare_threshold: With a DSN: after so many calls of one kind their statement is prepared; ``None``, as a
-            pooler in transaction mode needs it, for never.
     """
 
     def __init__(
@@ -60,11 +59,10 @@ class AsyncClient:
         verifier: AsyncTokenVerifier | None = None,
         resilience: Resilience | None = None,
         roles: frozenset[str] = ROLES,
-        prepare_threshold: int | None = None,
     ) -> None:
         self._source: Source
         if isinstance(source, str):
-            self._source = Dsn(source, prepare_threshold)
+            self._source = Dsn(source)
         elif isinstance(source, psycopg.AsyncConnection):
             self._source = Lent(source)
         else:
@@ -123,17 +121,15 @@ class AsyncClient:
                 if not self._source.whole and is_lost(connection):
                     hint = "Give the client another one; one of a DSN or a pool is replaced by itself."
                     raise CannotConnectError(503, "unreachable", {}, "the caller's connection is closed or lost", hint)
-                autocommit = connection.autocommit
-                ours = self._source.whole or is_ours(connection.info.transaction_status, autocommit=autocommit)
-                sent = plan(request, identity, self._api_schema, ours=ours, autocommit=autocommit)
+                sent = prepare(connection, request, identity, self._api_schema, whole=self._source.whole)
                 try:
                     reply = await transact(connection, sent)
                 except psycopg.Error as error:
                     if self._source.whole and error.sqlstate == READ_ONLY:
                         # Another one may lead to a server that writes, or to this one once it does.
                         await connection.close()
-                    again = self._source.whole or (ours and not connection.closed)
-                    raise from_psycopg(error, maybe_done=ours, again=again) from error
+                    again = self._source.whole or (sent.ours and not connection.closed)
+                    raise from_psycopg(error, maybe_done=sent.ours, again=again) from error
         except psycopg.Error as error:  # there was no connection, so nothing was sent
             raise no_connection(error) from error
         return request.read(reply)
@@ -186,47 +182,32 @@ async def transact(connection: Connection, sent: Plan) -> Any:
     Raises:
         psycopg.Error: The call failed.
     """
-    others = psycopg.AsyncCursor(connection)
-    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
-    failure: psycopg.Error | None = None
     done = False
     try:
-        try:
-            async with connection.pipeline():
-                try:
-                    for step in sent.before:
-                        await _send(others, step)
-                    await _send(cursor, sent.call)
-                    for step in sent.after:
-                        await _send(others, step)
-                except psycopg.Error as error:
-                    failure = error  # the end of the pipeline adds nothing but that it was aborted
-        except psycopg.Error as error:
-            failure = failure or error
-        done = failure is None
+        results = await _exchange(connection, sent.statements)
+        require_success(results, connection.info.encoding)
+        done = True
     finally:
         if not done:
             await _clean_up(connection, sent)
-    if failure is not None:
-        raise failure
-    row = await cursor.fetchone()
-    return row[0] if row else None
+    return value_of(results[sent.call], connection.info.encoding)
 
 
-async def _send(cursor: psycopg.AsyncCursor[Any], step: Step) -> None:
-    await cursor.execute(step.query, step.parameters, prepare=step.prepare)
+async def _exchange(connection: Connection, statements: Sequence[Statement]) -> list[PGresult]:
+    async with connection.lock:
+        return await connection.wait(exchange(connection.pgconn, statements))
 
 
 async def _clean_up(connection: Connection, sent: Plan) -> None:
     """After a failure, or an interruption at any point."""
     try:
         status = connection.info.transaction_status
-        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}:
+        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN} or is_in_pipeline(connection.pgconn):
             await connection.close()
         elif sent.ours and status != TransactionStatus.IDLE:
-            await _send(psycopg.AsyncCursor(connection), ROLLBACK)
+            await _exchange(connection, [ROLLBACK])
         elif not sent.ours and status == TransactionStatus.INTRANS:
-            await _send(psycopg.AsyncCursor(connection), PUT_IDENTITY_BACK)
+            await _exchange(connection, [PUT_IDENTITY_BACK])
     except psycopg.Error:
         await connection.close()  # and what failed first stays what the caller is told
     except BaseException:
@@ -252,6 +233,6 @@ async def call(connection: Connection, request: Call[Any], identity: Identity, a
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
     try:
-        return await transact(connection, plan(request, identity, api_schema, ours=True, autocommit=True))
+        return await transact(connection, prepare(connection, request, identity, api_schema, whole=True))
     except psycopg.Error as error:
         raise_failure(error)

@@ -49,9 +49,8 @@ class Dsn:
 
     whole = True
 
-    def __init__(self, dsn: str, prepare_threshold: int | None) -> None:
+    def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._prepare_threshold = prepare_threshold
         self._connection: Connection | None = None
         self._lock = asyncio.Lock()
 
@@ -66,7 +65,6 @@ class Dsn:
                 self._connection = await psycopg.AsyncConnection.connect(
                     self._dsn,
                     autocommit=True,
-                    prepare_threshold=self._prepare_threshold,
                     **connect_options(self._dsn),
                 )
             yield self._connection

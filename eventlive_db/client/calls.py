@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from eventlive_db.client.exchange import Statement
 from eventlive_db.client.identity import Identity
+from eventlive_db.client.values import json_value, text_of
 
 __all__ = ["SET_IDENTITY", "Call", "Identity"]
 
@@ -56,17 +56,32 @@ class Call(Generic[Reply]):
     def __post_init__(self) -> None:
         require_plain_names(self.function, *self.arguments)
 
+    def statement(self, api_schema: str, encoding: str = "utf-8") -> Statement:
+        """The call as a statement.
+
+        Args:
+            api_schema: The exposed schema.
+            encoding: Of the connection.
+
+        Raises:
+            InvalidCallError: An argument has no form that Postgres reads.
+        """
+        values = [text_of(name, value, encoding) for name, value in self.arguments.items()]
+        return Statement(_query(api_schema, self.function, tuple(self.arguments)), values)
+
     def query(self, api_schema: str = API_SCHEMA) -> bytes:
-        """The statement, with a placeholder for each of :meth:`parameters`."""
-        return _statement(api_schema, self.function, tuple(self.arguments))
+        """The call for psycopg's ``execute``, where a tool wants to explain or measure it by itself."""
+        require_plain_names(api_schema)
+        named = ", ".join(f"{name} => %s" for name in self.arguments)
+        return f"select {api_schema}.{self.function}({named})".encode()
 
     def parameters(self) -> list[object]:
-        """The values of the arguments, in the order of :meth:`query`."""
+        """What the placeholders of :meth:`query` take."""
         return [Jsonb(value) if isinstance(value, Mapping) else value for value in self.arguments.values()]
 
     def body(self) -> dict[str, object]:
         """The arguments as the JSON object that PostgREST takes."""
-        return {name: _json_value(value) for name, value in self.arguments.items()}
+        return {name: json_value(value) for name, value in self.arguments.items()}
 
 
 def require_plain_names(*names: str) -> None:
@@ -82,19 +97,7 @@ def require_plain_names(*names: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _statement(api_schema: str, function: str, names: tuple[str, ...]) -> bytes:
+def _query(api_schema: str, function: str, names: tuple[str, ...]) -> bytes:
     require_plain_names(api_schema)
-    named = ", ".join(f"{name} => %s" for name in names)
+    named = ", ".join(f"{name} => ${number}" for number, name in enumerate(names, 1))
     return f"select {api_schema}.{function}({named})".encode()
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _json_value(inner) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_json_value(inner) for inner in value]
-    return value

@@ -156,14 +156,11 @@ _BY_KIND: Mapping[type[EventliveError], tuple[str, str]] = {
 
 _BUSY = frozenset({"40001", "40P01", "55P03"})
 READ_ONLY = "25006"
-_NOT_PREPARED = "Behind a pooler in transaction mode nothing may be prepared: leave prepare_threshold at None."
 _IDLE = "The server ends connections that are idle for so long; call again."
 _CODES: Mapping[str, tuple[type[EventliveError], int, str, str]] = {
     READ_ONLY: (UnavailableError, 503, "read_only", "A standby, or a server that takes no writes; try again later."),
     "25P03": (UnavailableError, 503, "unreachable", _IDLE),
     "25P04": (TimedOutError, 500, "timed_out", "Nothing was done; look at transaction_timeout and what holds locks."),
-    "26000": (ServerError, 500, "prepared_statement", _NOT_PREPARED),
-    "42P05": (ServerError, 500, "prepared_statement", _NOT_PREPARED),
     "57P04": (CannotConnectError, 503, "cannot_connect", "The database was dropped; correct the address."),
     "57P05": (UnavailableError, 503, "unreachable", _IDLE),
 }
@@ -203,7 +200,7 @@ def error_of(
     """
     if sqlstate and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
         token, _, text = detail.partition(" ")
-        payload = json.loads(text) if text else {}
+        payload = _payload(text)
         after = payload.get("retry_after_s")
         number = int(sqlstate[2:])
         kind = _BY_STATUS.get(number, RpcError if number < 500 else UnavailableError)
@@ -229,6 +226,15 @@ def error_of(
         # call went no further.
         maybe_done=sqlstate == "PGRST001" or (not sqlstate and (status or 0) >= 500 and status != 503),
     )
+
+
+def _payload(text: str) -> dict[str, Any]:
+    """The JSON object behind a token; another function's error of that class may have anything there."""
+    try:
+        payload = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def _other(sqlstate: str, status: int | None) -> tuple[type[EventliveError], int | None, str, str]:

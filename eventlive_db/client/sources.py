@@ -62,9 +62,8 @@ class Dsn:
 
     whole = True
 
-    def __init__(self, dsn: str, prepare_threshold: int | None) -> None:
+    def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._prepare_threshold = prepare_threshold
         self._connection: Connection | None = None
         self._lock = threading.Lock()
 
@@ -79,7 +78,6 @@ class Dsn:
                 self._connection = psycopg.connect(
                     self._dsn,
                     autocommit=True,
-                    prepare_threshold=self._prepare_threshold,
                     **connect_options(self._dsn),
                 )
             yield self._connection

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg.pq.abc import PGresult
 
 from eventlive_db.client.attempts import run
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
+from eventlive_db.client.exchange import Statement, exchange, is_in_pipeline, require_success, value_of
 from eventlive_db.client.identity import Identity
 from eventlive_db.client.resilience import Resilience
 from eventlive_db.client.sources import Connection, Dsn, Lent, Pool, Pooled, Source, is_lost
-from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, Step, is_ours, plan
+from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, prepare
 from eventlive_db.client.users import (
     ROLES,
     Known,
@@ -45,8 +46,6 @@ class Client:
         verifier: What verifies the tokens that :meth:`as_user` is given.
         resilience: Retries and the breaker; ``None`` for neither.
         roles: The database roles that this client takes on.
-        prepare_threshold: With a DSN: after so many calls of one kind their statement is prepared; ``None``, as a
-            pooler in transaction mode needs it, for never.
     """
 
     def __init__(
@@ -57,11 +56,10 @@ class Client:
         verifier: TokenVerifier | None = None,
         resilience: Resilience | None = None,
         roles: frozenset[str] = ROLES,
-        prepare_threshold: int | None = None,
     ) -> None:
         self._source: Source
         if isinstance(source, str):
-            self._source = Dsn(source, prepare_threshold)
+            self._source = Dsn(source)
         elif isinstance(source, psycopg.Connection):
             self._source = Lent(source)
         else:
@@ -118,17 +116,15 @@ class Client:
                 if not self._source.whole and is_lost(connection):
                     hint = "Give the client another one; one of a DSN or a pool is replaced by itself."
                     raise CannotConnectError(503, "unreachable", {}, "the caller's connection is closed or lost", hint)
-                autocommit = connection.autocommit
-                ours = self._source.whole or is_ours(connection.info.transaction_status, autocommit=autocommit)
-                sent = plan(request, identity, self._api_schema, ours=ours, autocommit=autocommit)
+                sent = prepare(connection, request, identity, self._api_schema, whole=self._source.whole)
                 try:
                     reply = transact(connection, sent)
                 except psycopg.Error as error:
                     if self._source.whole and error.sqlstate == READ_ONLY:
                         # Another one may lead to a server that writes, or to this one once it does.
                         connection.close()
-                    again = self._source.whole or (ours and not connection.closed)
-                    raise from_psycopg(error, maybe_done=ours, again=again) from error
+                    again = self._source.whole or (sent.ours and not connection.closed)
+                    raise from_psycopg(error, maybe_done=sent.ours, again=again) from error
         except psycopg.Error as error:  # there was no connection, so nothing was sent
             raise no_connection(error) from error
         return request.read(reply)
@@ -179,47 +175,32 @@ def transact(connection: Connection, sent: Plan) -> Any:
     Raises:
         psycopg.Error: The call failed.
     """
-    others = psycopg.Cursor(connection)
-    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-    failure: psycopg.Error | None = None
     done = False
     try:
-        try:
-            with connection.pipeline():
-                try:
-                    for step in sent.before:
-                        _send(others, step)
-                    _send(cursor, sent.call)
-                    for step in sent.after:
-                        _send(others, step)
-                except psycopg.Error as error:
-                    failure = error  # the end of the pipeline adds nothing but that it was aborted
-        except psycopg.Error as error:
-            failure = failure or error
-        done = failure is None
+        results = _exchange(connection, sent.statements)
+        require_success(results, connection.info.encoding)
+        done = True
     finally:
         if not done:
             _clean_up(connection, sent)
-    if failure is not None:
-        raise failure
-    row = cursor.fetchone()
-    return row[0] if row else None
+    return value_of(results[sent.call], connection.info.encoding)
 
 
-def _send(cursor: psycopg.Cursor[Any], step: Step) -> None:
-    cursor.execute(step.query, step.parameters, prepare=step.prepare)
+def _exchange(connection: Connection, statements: Sequence[Statement]) -> list[PGresult]:
+    with connection.lock:
+        return connection.wait(exchange(connection.pgconn, statements))
 
 
 def _clean_up(connection: Connection, sent: Plan) -> None:
     """After a failure, or an interruption at any point."""
     try:
         status = connection.info.transaction_status
-        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}:
+        if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN} or is_in_pipeline(connection.pgconn):
             connection.close()
         elif sent.ours and status != TransactionStatus.IDLE:
-            _send(psycopg.Cursor(connection), ROLLBACK)
+            _exchange(connection, [ROLLBACK])
         elif not sent.ours and status == TransactionStatus.INTRANS:
-            _send(psycopg.Cursor(connection), PUT_IDENTITY_BACK)
+            _exchange(connection, [PUT_IDENTITY_BACK])
     except psycopg.Error:
         connection.close()  # and what failed first stays what the caller is told
     except BaseException:
@@ -245,7 +226,7 @@ def call(connection: Connection, request: Call[Any], identity: Identity, api_sch
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
     try:
-        return transact(connection, plan(request, identity, api_schema, ours=True, autocommit=True))
+        return transact(connection, prepare(connection, request, identity, api_schema, whole=True))
     except psycopg.Error as error:
         raise_failure(error)
 

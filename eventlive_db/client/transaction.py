@@ -7,46 +7,30 @@ caller's next statement runs as whom it would have run before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from psycopg import ConnectionInfo, IsolationLevel
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 
 from eventlive_db.client.calls import Call
+from eventlive_db.client.exchange import Statement, encoding_of, is_in_pipeline
 from eventlive_db.client.identity import Identity
 
-_SET_IDENTITY = b"select pg_catalog.set_config('role', %s, true), pg_catalog.set_config('request.jwt.claims', %s, true)"
-_KEEP_IDENTITY = (
+_SET_IDENTITY = b"select pg_catalog.set_config('role', $1, true), pg_catalog.set_config('request.jwt.claims', $2, true)"
+_KEEP_IDENTITY = Statement(
     b"select pg_catalog.set_config('eventlive.caller_role', pg_catalog.current_setting('role'), true),"
     b" pg_catalog.set_config('eventlive.caller_claims',"
     b" coalesce(pg_catalog.current_setting('request.jwt.claims', true), ''), true)"
 )
-_PUT_IDENTITY_BACK = (
+PUT_IDENTITY_BACK = Statement(
     b"select pg_catalog.set_config('role', pg_catalog.current_setting('eventlive.caller_role'), true),"
     b" pg_catalog.set_config('request.jwt.claims', pg_catalog.current_setting('eventlive.caller_claims'), true)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement.
-
-    Attributes:
-        prepare: False where it must never be a prepared one: after an error the server skips the rest of a pipeline,
-            and the driver would take a statement for prepared that is not. Else as the connection is set.
-    """
-
-    query: bytes
-    parameters: Sequence[object] | None = None
-    prepare: bool | None = None
-
-
-BEGIN = Step(b"begin", prepare=False)
-COMMIT = Step(b"commit", prepare=False)
-ROLLBACK = Step(b"rollback", prepare=False)
-KEEP_IDENTITY = Step(_KEEP_IDENTITY)
-PUT_IDENTITY_BACK = Step(_PUT_IDENTITY_BACK, prepare=False)
+BEGIN = Statement(b"begin")
+COMMIT = Statement(b"commit")
+ROLLBACK = Statement(b"rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +38,127 @@ class Plan:
     """What to send for one call.
 
     Attributes:
-        before: The statements before the call.
-        call: The call; its one row holds the reply.
-        after: The statements after it.
+        statements: All of it.
+        call: Which of them is the call.
         ours: Whether it is a transaction of its own, which ends with the call whatever happens.
     """
 
-    before: tuple[Step, ...]
-    call: Step
-    after: tuple[Step, ...]
+    statements: tuple[Statement, ...]
+    call: int
     ours: bool
 
 
-def plan(request: Call[Any], identity: Identity, api_schema: str, *, ours: bool, autocommit: bool) -> Plan:
+class Session(Protocol):
+    """What a psycopg connection, of either kind, says of itself."""
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """Its state."""
+        ...
+
+    @property
+    def pgconn(self) -> PGconn:
+        """What libpq knows of it."""
+        ...
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether a statement is a transaction of its own."""
+        ...
+
+    @property
+    def isolation_level(self) -> IsolationLevel | None:
+        """Of the next transaction; ``None`` as the server has it."""
+        ...
+
+    @property
+    def read_only(self) -> bool | None:
+        """Of the next transaction; ``None`` as the server has it."""
+        ...
+
+    @property
+    def deferrable(self) -> bool | None:
+        """Of the next transaction; ``None`` as the server has it."""
+        ...
+
+
+def prepare(session: Session, request: Call[Any], identity: Identity, api_schema: str, *, whole: bool) -> Plan:
+    """The statements of one call on a connection, as it is at this moment.
+
+    Args:
+        session: The connection.
+        request: The call.
+        identity: Who calls.
+        api_schema: The exposed schema.
+        whole: Whether it is a transaction of its own, whatever mode the connection is in; else see :func:`is_ours`.
+
+    Raises:
+        InvalidCallError: An argument has no form that Postgres reads.
+        ValueError: Nothing can be sent now.
+    """
+    status = session.info.transaction_status
+    ours = whole or is_ours(status, autocommit=session.autocommit, pipeline=is_in_pipeline(session.pgconn))
+    begin = None
+    if status == TransactionStatus.IDLE:
+        begin = BEGIN if ours else begin_for_caller(session)
+    return plan(request, identity, api_schema, begin=begin, ours=ours, encoding=encoding_of(session.info.encoding))
+
+
+def plan(
+    request: Call[Any], identity: Identity, api_schema: str, *, begin: Statement | None, ours: bool, encoding: str
+) -> Plan:
     """The statements of one call.
 
     Args:
         request: The call.
         identity: Who calls.
         api_schema: The exposed schema.
-        ours: Whether to make a transaction for it, or to use the one that is open.
-        autocommit: Of the connection: without it the driver begins the transaction by itself.
+        begin: What begins the transaction, where none is open.
+        ours: Whether the transaction is the call's own.
+        encoding: Of the connection.
+
+    Raises:
+        InvalidCallError: An argument has no form that Postgres reads.
     """
-    identify = Step(_SET_IDENTITY, identity.settings())
-    call = Step(request.query(api_schema), request.parameters())
+    role, claims = identity.settings()
+    identify = Statement(_SET_IDENTITY, (role.encode(encoding), claims.encode(encoding)))
+    call = request.statement(api_schema, encoding)
+    before = (begin,) if begin is not None else ()
     if ours:
-        begin = (BEGIN, identify) if autocommit else (identify,)
-        return Plan(begin, call, (COMMIT,), ours)
-    return Plan((KEEP_IDENTITY, identify), call, (PUT_IDENTITY_BACK,), ours)
+        return Plan((*before, identify, call, COMMIT), len(before) + 1, ours)
+    return Plan((*before, _KEEP_IDENTITY, identify, call, PUT_IDENTITY_BACK), len(before) + 2, ours)
 
 
-def is_ours(status: TransactionStatus, *, autocommit: bool) -> bool:
+def begin_for_caller(session: Session) -> Statement:
+    """What psycopg itself would begin the caller's transaction with."""
+    words = [b"begin"]
+    if session.isolation_level is not None:
+        level = IsolationLevel(session.isolation_level).name.replace("_", " ").lower()
+        words.append(b"isolation level " + level.encode())
+    if session.read_only is not None:
+        words.append(b"read only" if session.read_only else b"read write")
+    if session.deferrable is not None:
+        words.append(b"deferrable" if session.deferrable else b"not deferrable")
+    return Statement(b" ".join(words)) if len(words) > 1 else BEGIN
+
+
+def is_ours(status: TransactionStatus, *, autocommit: bool, pipeline: bool) -> bool:
     """Whether a call on somebody's connection makes a transaction of its own.
 
     It does in autocommit mode outside a transaction; everything else is the caller's to commit, as with every
     statement on such a connection.
 
+    Args:
+        status: Of the connection.
+        autocommit: Of the connection.
+        pipeline: Whether the caller has a pipeline open on it.
+
     Raises:
-        ValueError: Nothing can be sent: a statement is under way, or the transaction has failed.
+        ValueError: Nothing can be sent: a statement or pipeline is under way, or the transaction has failed.
     """
+    if pipeline:
+        msg = "the connection is in pipeline mode: leave it, then call"
+        raise ValueError(msg)
     if status == TransactionStatus.INERROR:
         msg = "the transaction of this connection has failed: roll it back, then call"
         raise ValueError(msg)

@@ -60,7 +60,7 @@ def test_a_name_that_would_need_quotes_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of a function or parameter"):
         Call("f", {name: 1})
     with pytest.raises(ValueError, match="not the name of a function or parameter"):
-        Call("f").query(name)
+        Call("f").statement(name)
 
 
 def test_arguments_become_json_for_postgrest() -> None:

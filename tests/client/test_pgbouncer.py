@@ -95,23 +95,15 @@ def test_calls_of_every_kind_work(db: EventliveDatabase, dsn: str, is_nobody: Ca
                 assert is_nobody() == pid
 
 
-def test_prepared_statements_work_without_a_pooler_and_fail_behind_it(
-    db: EventliveDatabase, dsn: str, tcp_dsn: str
-) -> None:
-    """The negative control: it is for want of them that the calls work."""
-    webinar = db.webinar()
-
-    def calls(behind: str) -> None:
-        with all_ways(behind, prepare_threshold=0) as ways:
-            for _ in range(3):
-                for way in ways.values():
-                    way.call(rpc.webinar_register(webinar), Identity.user(uuid4()))
-
-    calls(tcp_dsn)
-    with pytest.raises(e.ServerError) as caught:
-        calls(dsn)
-    assert (caught.value.token, caught.value.retry) == ("prepared_statement", False)
-    assert "prepare_threshold" in caught.value.hint
+def test_what_psycopg_prepares_fails_behind_it(dsn: str) -> None:
+    """The negative control: it is because nothing is prepared that the calls work."""
+    with (
+        psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as one,
+        psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as two,
+    ):
+        one.execute("select 1")
+        with pytest.raises(psycopg.errors.DuplicatePreparedStatement):
+            two.execute("select 1")
 
 
 @pytest.mark.parametrize("name", sorted(WAYS))

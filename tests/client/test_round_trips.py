@@ -14,8 +14,8 @@ from tests.client.conftest import Shell
 from tests.support.database import EventliveDatabase
 from tests.support.wire import wiretap
 
-# Parse, Bind, Describe and Execute of a statement; a prepared one is parsed no more.
-STATEMENT, PREPARED = "PBDE", "BDE"
+# Parse, Bind, Describe and Execute of a statement.
+STATEMENT = "PBDE"
 
 
 @pytest.fixture
@@ -36,30 +36,15 @@ def test_a_call_is_four_statements_and_one_sync(
         assert wire.heard() == "|".join(10 * [4 * STATEMENT + "S"])
 
 
-def test_prepared_statements_are_used_where_they_are_asked_for(
-    db: EventliveDatabase, tcp_dsn: str, open_shell: Callable[..., Shell], viewer: Identity
-) -> None:
-    webinar = db.webinar()
-    with wiretap(tcp_dsn) as wire:
-        shell = open_shell(wire.dsn, prepare_threshold=0)
-        for _ in range(2):
-            shell.call(rpc.webinar_register(webinar), viewer)
-        wire.listen()
-        shell.call(rpc.webinar_register(webinar), viewer)
-        assert wire.heard() == f"{STATEMENT}{PREPARED}{PREPARED}{STATEMENT}S"
-
-
-@pytest.mark.parametrize("prepare_threshold", [None, 0, 5])
 def test_after_a_refusal_the_transaction_is_rolled_back_and_calls_go_on(
     db: EventliveDatabase,
     tcp_dsn: str,
     open_shell: Callable[..., Shell],
     viewer: Identity,
-    prepare_threshold: int | None,
 ) -> None:
     webinar = db.webinar()
     with wiretap(tcp_dsn) as wire:
-        shell = open_shell(wire.dsn, prepare_threshold=prepare_threshold, roles=frozenset({"authenticated", "nosuch"}))
+        shell = open_shell(wire.dsn, roles=frozenset({"authenticated", "nosuch"}))
         for _ in range(7):
             with pytest.raises(ForbiddenError):
                 shell.call(rpc.webinar_presence_ping(webinar), viewer)

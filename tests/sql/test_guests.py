@@ -50,7 +50,7 @@ def test_a_guest_enters_beats_and_leaves_and_is_registered_and_present_nowhere(
     db.shift_time("5 minutes")
     assert guest.call("webinar_session_heartbeat", webinar_id=webinar_id, session_id=session_id)["state"] == "open"
     token = UUID(reply["leave_token"])
-    assert guest.call("webinar_leave", webinar_id=webinar_id, session_id=session_id, leave_token=token) == ""
+    assert guest.call("webinar_leave", webinar_id=webinar_id, session_id=session_id, leave_token=token) is None
     assert exit_reason(db, session_id) == "left"
     assert (db.count("registrations"), db.count("webinar_live_presence")) == (0, 0)
     assert db.value("select watched_seconds from eventlive.webinar_user_sessions") >= 300
@@ -182,7 +182,7 @@ def test_the_token_ends_the_session_for_a_caller_without_authorization(
     _, session_id, token = enter(db.guest() if who_watches == "guest" else db.user())
     beacon = db.guest()
     for _ in range(2):
-        assert beacon.call("webinar_leave", webinar_id=webinar_id, session_id=session_id, leave_token=token) == ""
+        assert beacon.call("webinar_leave", webinar_id=webinar_id, session_id=session_id, leave_token=token) is None
     assert exit_reason(db, session_id) == "left"
     assert db.count("webinar_live_presence") == 0
     assert_invariants(db)

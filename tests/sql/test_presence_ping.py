@@ -44,7 +44,7 @@ def test_first_ping_of_a_registered_user_creates_the_presence_row(db: EventliveD
     webinar_id, user = db.webinar(), db.user()
     assert user.user_id
     db.register(webinar_id, user.user_id)
-    assert user.call("webinar_presence_ping", webinar_id=webinar_id) == ""
+    assert user.call("webinar_presence_ping", webinar_id=webinar_id) is None
     [(ttl,)] = db.rows("select extract(epoch from expires_at - last_seen_at)::float from " + PRESENCE)
     assert ttl == pytest.approx(2.5 * 120)
 

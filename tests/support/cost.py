@@ -39,7 +39,7 @@ def cost_of(actor: Actor, function: str, /, **arguments: object) -> Cost:
         connection.execute(request.query(), request.parameters())
         row = connection.execute("select pg_current_xact_id_if_assigned() is not null").fetchone()
     assert row
-    call = next(s for s in reversed(statements) if f'"{function}"' in s.query)
+    call = next(s for s in reversed(statements) if f".{function}(" in s.query)
     return Cost(
         statements=tuple(s for s in statements if s is not call and s.relations),
         buffers=call.buffers,

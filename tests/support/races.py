@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from eventlive_db.client import Call, RpcError
 from eventlive_db.client.calls import SET_IDENTITY
@@ -116,7 +115,7 @@ NOTHING = Footprint(0, False, 0)
 def footprint(db: EventliveDatabase, step: Step) -> Footprint:
     """Make a call under EXPLAIN, as its actor, and measure it."""
     request: Call[Any] = Call(step.function, named(step.arguments))
-    query = sql.SQL("explain (analyze, wal, format json) {}").format(request.query())
+    query = b"explain (analyze, wal, format json) " + request.query()
     before = sequence_values(db)
     connection = step.actor.connection
     with connection.transaction():

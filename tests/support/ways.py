@@ -54,8 +54,9 @@ class SyncDsn:
 class SyncPool(SyncDsn):
     """A :class:`Client` with a pool of one connection."""
 
-    def __init__(self, dsn: str, prepare_threshold: int | None = None, **options: Any) -> None:
-        how = {"autocommit": True, "prepare_threshold": prepare_threshold}
+    def __init__(self, dsn: str, **options: Any) -> None:
+        # Whatever psycopg is set to, a call prepares nothing.
+        how = {"autocommit": True, "prepare_threshold": 0}
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             dsn, kwargs=how, min_size=1, max_size=1, timeout=PATIENCE_S, open=True
         )
@@ -110,9 +111,10 @@ class AsyncDsn:
 class AsyncPool(AsyncDsn):
     """An :class:`AsyncClient` with a pool of one connection."""
 
-    def __init__(self, dsn: str, prepare_threshold: int | None = None, **options: Any) -> None:
+    def __init__(self, dsn: str, **options: Any) -> None:
         self.run_loop()
-        how = {"autocommit": True, "prepare_threshold": prepare_threshold}
+        # Whatever psycopg is set to, a call prepares nothing.
+        how = {"autocommit": True, "prepare_threshold": 0}
 
         async def opened() -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
             pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(

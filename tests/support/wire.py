@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 _PARSE_HEADER = 5
-_FLUSH = "H"  # asks for what is there already, and for no answer of its own
 
 
 @dataclass(slots=True)
@@ -20,7 +19,7 @@ class Wire:
 
     Attributes:
         dsn: How to connect over the wire.
-        sent: The letters of the messages of clients, in order (Postgres manual, "Message Formats"), without Flush;
+        sent: The letters of the messages of clients, in order (Postgres manual, "Message Formats");
             ``|`` where the server had answered something in between.
         cut_at: Once it has heard so much (as :meth:`heard` gives it, without ``|``) the connection is cut: the
             last message gets there, its answer does not, and the server hears the end of the connection after it.
@@ -45,8 +44,7 @@ class Wire:
     def _hear(self, letter: str) -> bool:
         """A client sent a message; whether the connection is to be cut behind it."""
         with self._lock:
-            if letter != _FLUSH:
-                self.sent.append(letter)
+            self.sent.append(letter)
             if self.cut_at is None or "".join(self.sent).replace("|", "") != self.cut_at:
                 return False
             self.cut_at = None
