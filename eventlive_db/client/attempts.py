@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from eventlive_db.client.errors import EventliveError
-from eventlive_db.client.resilience import Resilience
+from eventlive_db.client.errors import CircuitOpenError, EventliveError
+from eventlive_db.client.resilience import Attempts, Resilience
 
 Reply = TypeVar("Reply")
 Who = TypeVar("Who")
@@ -17,7 +17,7 @@ Who = TypeVar("Who")
 def run(
     who: Callable[[], Who],
     once: Callable[[Who], Reply],
-    resilience: Resilience | None,
+    resilience: Resilience,
     *,
     repeatable: bool,
     sleep: Callable[[float], object] = time.sleep,
@@ -27,21 +27,23 @@ def run(
     Args:
         who: Finds out who calls, before each try; its failure says nothing about the server.
         once: Makes one try.
-        resilience: ``None`` for a single try.
+        resilience: Decides whether, when and how often.
         repeatable: Whether the call may be sent again.
         sleep: Waits so many seconds.
     """
     caller = who()
-    if resilience is None:
-        return once(caller)
     attempts = resilience.start(repeatable)
+    maybe_done = False
     while True:
         try:
             reply = once(caller)
         except EventliveError as error:
+            # Whatever comes of this try, an earlier one may have been done.
+            maybe_done = error.maybe_done = error.maybe_done or maybe_done
             delay_s = attempts.failed(error)
             if delay_s is None:
                 raise
+            failure = error
         except BaseException:
             attempts.abandoned()
             raise
@@ -50,29 +52,31 @@ def run(
             return reply
         sleep(delay_s)
         caller = who()
-        attempts.again()
+        _again(attempts, failure)
 
 
 async def arun(
     who: Callable[[], Awaitable[Who]],
     once: Callable[[Who], Awaitable[Reply]],
-    resilience: Resilience | None,
+    resilience: Resilience,
     *,
     repeatable: bool,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Reply:
     """:func:`run`, awaited."""
     caller = await who()
-    if resilience is None:
-        return await once(caller)
     attempts = resilience.start(repeatable)
+    maybe_done = False
     while True:
         try:
             reply = await once(caller)
         except EventliveError as error:
+            # Whatever comes of this try, an earlier one may have been done.
+            maybe_done = error.maybe_done = error.maybe_done or maybe_done
             delay_s = attempts.failed(error)
             if delay_s is None:
                 raise
+            failure = error
         except BaseException:
             attempts.abandoned()
             raise
@@ -81,4 +85,12 @@ async def arun(
             return reply
         await sleep(delay_s)
         caller = await who()
+        _again(attempts, failure)
+
+
+def _again(attempts: Attempts, failure: EventliveError) -> None:
+    """Begin the next try; where the breaker has opened meanwhile, what failed is what the caller is told."""
+    try:
         attempts.again()
+    except CircuitOpenError:
+        raise failure from None

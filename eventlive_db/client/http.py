@@ -17,7 +17,7 @@ from eventlive_db.client.errors import (
     UnavailableError,
 )
 from eventlive_db.client.postgrest import Request, reply_of, request_of
-from eventlive_db.client.resilience import Resilience
+from eventlive_db.client.resilience import Resilience, usual
 from eventlive_db.client.users import AsyncOneToken, AsyncTokenSource, OneToken, TokenSource
 
 Reply = TypeVar("Reply")
@@ -32,9 +32,13 @@ class HttpClient:
         base_url: Where PostgREST answers; with Supabase ``https://<project>.supabase.co/rest/v1``.
         api_key: Supabase's ``apikey``; it stands for whoever is not signed in.
         api_schema: The exposed schema, where it was given another name.
-        resilience: Retries and the breaker; ``None`` for neither.
+        resilience: Retries and the breaker; share one between clients of one server. Default: its own, as
+            :func:`~eventlive_db.client.resilience.usual` makes it; ``Resilience(max_attempts=1)`` for neither.
         timeout_s: Seconds to wait for an answer, where ``http`` is not given.
         http: The caller's own ``httpx.Client``, which stays open; else one is made.
+
+    Raises:
+        ValueError: The address is none of http or https.
     """
 
     def __init__(
@@ -47,10 +51,10 @@ class HttpClient:
         timeout_s: float = TIMEOUT_S,
         http: httpx.Client | None = None,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _address(base_url)
         self._api_key = api_key
         self._api_schema = api_schema
-        self._resilience = resilience
+        self._resilience = resilience or usual()
         self._ours = http is None
         self._http = http or httpx.Client(timeout=timeout_s, follow_redirects=False)
 
@@ -151,9 +155,13 @@ class AsyncHttpClient:
         base_url: Where PostgREST answers; with Supabase ``https://<project>.supabase.co/rest/v1``.
         api_key: Supabase's ``apikey``; it stands for whoever is not signed in.
         api_schema: The exposed schema, where it was given another name.
-        resilience: Retries and the breaker; ``None`` for neither.
+        resilience: Retries and the breaker; share one between clients of one server. Default: its own, as
+            :func:`~eventlive_db.client.resilience.usual` makes it; ``Resilience(max_attempts=1)`` for neither.
         timeout_s: Seconds to wait for an answer, where ``http`` is not given.
         http: The caller's own ``httpx.AsyncClient``, which stays open; else one is made.
+
+    Raises:
+        ValueError: The address is none of http or https.
     """
 
     def __init__(
@@ -166,10 +174,10 @@ class AsyncHttpClient:
         timeout_s: float = TIMEOUT_S,
         http: httpx.AsyncClient | None = None,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _address(base_url)
         self._api_key = api_key
         self._api_schema = api_schema
-        self._resilience = resilience
+        self._resilience = resilience or usual()
         self._ours = http is None
         self._http = http or httpx.AsyncClient(timeout=timeout_s, follow_redirects=False)
 
@@ -265,6 +273,22 @@ class AsyncHttpUserClient:
 
 class _AsyncCalls(Protocol):
     async def __call__(self, request: Call[Reply], source: AsyncTokenSource | None) -> Reply: ...
+
+
+def _address(base_url: str) -> str:
+    """The base address, without a slash at its end.
+
+    Raises:
+        ValueError: It is none of http or https.
+    """
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        msg = "the base address begins with https:// or http://, and names a host"
+        raise ValueError(msg)
+    return base_url.rstrip("/")
 
 
 def _encode(request: Call[Any], token: str | None, api_schema: str, api_key: str | None) -> Request:

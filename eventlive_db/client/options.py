@@ -6,11 +6,19 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-CONNECT_TIMEOUT_S = 10
+USUAL = {
+    "connect_timeout": 10,
+    "application_name": "eventlive-db",
+    # A network that swallows everything is noticed after half a minute, not after the two hours of the system.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""Seconds, and milliseconds for the last one (Postgres manual, "Parameter Key Words")."""
 
 
 def connect_options(dsn: str) -> dict[str, Any]:
     """What psycopg is told beside the DSN, unless the DSN says otherwise: patience, and a name to be seen by."""
     given = conninfo_to_dict(dsn)
-    usual = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "eventlive-db"}
-    return {name: value for name, value in usual.items() if name not in given}
+    return {name: value for name, value in USUAL.items() if name not in given}

@@ -15,7 +15,7 @@ from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
 from eventlive_db.client.exchange import Statement, exchange, is_in_pipeline, require_success, value_of
 from eventlive_db.client.identity import Identity
-from eventlive_db.client.resilience import Resilience
+from eventlive_db.client.resilience import Resilience, usual
 from eventlive_db.client.sources import Connection, Dsn, Lent, Pool, Pooled, Source, is_lost
 from eventlive_db.client.transaction import PUT_IDENTITY_BACK, ROLLBACK, Plan, prepare
 from eventlive_db.client.users import (
@@ -44,7 +44,8 @@ class Client:
             - A pool (``psycopg_pool.ConnectionPool``): a connection for each call, a transaction of its own.
         api_schema: The exposed schema, where it was given another name.
         verifier: What verifies the tokens that :meth:`as_user` is given.
-        resilience: Retries and the breaker; ``None`` for neither.
+        resilience: Retries and the breaker; share one between clients of one server. Default: its own, as
+            :func:`~eventlive_db.client.resilience.usual` makes it; ``Resilience(max_attempts=1)`` for neither.
         roles: The database roles that this client takes on.
     """
 
@@ -66,7 +67,7 @@ class Client:
             self._source = Pooled(source)
         self._api_schema = api_schema
         self._verifier = verifier
-        self._resilience = resilience
+        self._resilience = resilience or usual()
         self._roles = roles
 
     def as_user(self, who: str | TokenSource | Known) -> UserClient:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from eventlive_db.client import AsyncClient, Call, Client, Identity
+from eventlive_db.client.resilience import Resilience
 from eventlive_db.server import Server
 from tests.support.database import EventliveDatabase
 
@@ -58,6 +59,8 @@ def open_shell(request: pytest.FixtureRequest) -> Iterator[Callable[..., Shell]]
     opened: list[SyncShell | AsyncShell] = []
 
     def open_one(dsn: str, **options: Any) -> Shell:
+        # One try, unless a test is about more.
+        options.setdefault("resilience", Resilience(max_attempts=1))
         opened.append(SHELLS[request.param](dsn, **options))
         return opened[-1]
 

@@ -13,6 +13,7 @@ import pytest
 from eventlive_db.client import Call, rpc
 from eventlive_db.client import errors as e
 from eventlive_db.client.http import AsyncHttpClient, HttpClient
+from eventlive_db.client.resilience import Resilience
 from tests.support.actors import new_id
 from tests.support.http_door import Door, token
 
@@ -24,7 +25,7 @@ class SyncShell:
     """A :class:`HttpClient`."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.client = HttpClient(url, **options)
+        self.client = HttpClient(url, **{"resilience": Resilience(max_attempts=1), **options})
 
     def call(self, request: Call[Reply], who: Any = None) -> Reply:
         return (self.client.as_guest() if who is None else self.client.as_user(who)).call(request)
@@ -38,7 +39,7 @@ class AsyncShell:
 
     def __init__(self, url: str, **options: Any) -> None:
         self.loop = asyncio.new_event_loop()
-        self.client = AsyncHttpClient(url, **options)
+        self.client = AsyncHttpClient(url, **{"resilience": Resilience(max_attempts=1), **options})
 
     def call(self, request: Call[Reply], who: Any = None) -> Reply:
         user = self.client.as_guest() if who is None else self.client.as_user(who)

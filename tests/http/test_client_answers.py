@@ -13,6 +13,7 @@ import pytest
 from eventlive_db.client import Call, rpc
 from eventlive_db.client import errors as e
 from eventlive_db.client.http import AsyncHttpClient, HttpClient
+from eventlive_db.client.resilience import Resilience
 from tests.support.stub_server import Stub, stub_server
 
 Send = Callable[[str, Call[Any]], Any]
@@ -21,13 +22,13 @@ REGISTER = rpc.webinar_register(uuid4())
 
 
 def sync_send(url: str, request: Call[Any]) -> Any:
-    with HttpClient(url) as client:
+    with HttpClient(url, resilience=Resilience(max_attempts=1)) as client:
         return client.as_user(TOKEN).call(request)
 
 
 def async_send(url: str, request: Call[Any]) -> Any:
     async def run() -> Any:
-        async with AsyncHttpClient(url) as client:
+        async with AsyncHttpClient(url, resilience=Resilience(max_attempts=1)) as client:
             return await client.as_user(TOKEN).call(request)
 
     return asyncio.run(run())

@@ -14,6 +14,7 @@ import pytest
 from eventlive_db.client import Call, rpc
 from eventlive_db.client import errors as e
 from eventlive_db.client.http import AsyncHttpClient, HttpClient
+from eventlive_db.client.resilience import Resilience
 from tests.http.conftest import OpenDoor
 from tests.support.actors import in_background
 from tests.support.http_door import Caller, Door
@@ -24,14 +25,14 @@ Send = Callable[..., Any]
 
 def sync_send(url: str, caller: Caller, request: Call[Any], timeout_s: float = 30.0) -> Any:
     assert caller.token
-    with HttpClient(url, timeout_s=timeout_s) as client:
+    with HttpClient(url, timeout_s=timeout_s, resilience=Resilience(max_attempts=1)) as client:
         return client.as_user(caller.token).call(request)
 
 
 def async_send(url: str, caller: Caller, request: Call[Any], timeout_s: float = 30.0) -> Any:
     async def run() -> Any:
         assert caller.token
-        async with AsyncHttpClient(url, timeout_s=timeout_s) as client:
+        async with AsyncHttpClient(url, timeout_s=timeout_s, resilience=Resilience(max_attempts=1)) as client:
             return await client.as_user(caller.token).call(request)
 
     return asyncio.run(run())

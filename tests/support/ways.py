@@ -13,10 +13,16 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from eventlive_db.client import AsyncClient, Call, Client, Identity
+from eventlive_db.client.resilience import Resilience
 
 Reply = TypeVar("Reply")
 PATIENCE_S = 60.0
 """How long a pool waits for a connection, unless a test wants to see it give up."""
+
+
+def once(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a client; it tries once, unless they say otherwise."""
+    return {"resilience": Resilience(max_attempts=1), **options}
 
 
 class Way(Protocol):
@@ -37,7 +43,7 @@ class SyncDsn:
     """A :class:`Client` with a DSN."""
 
     def __init__(self, dsn: str, **options: Any) -> None:
-        self.client = Client(dsn, **options)
+        self.client = Client(dsn, **once(options))
 
     def call(self, request: Call[Reply], identity: Identity) -> Reply:
         """Make a call."""
@@ -61,7 +67,7 @@ class SyncPool(SyncDsn):
             dsn, kwargs=how, min_size=1, max_size=1, timeout=PATIENCE_S, open=True
         )
         self._pool.wait(PATIENCE_S)
-        self.client = Client(self._pool, **options)
+        self.client = Client(self._pool, **once(options))
 
     def patience(self, seconds: float) -> None:
         """How long the pool waits."""
@@ -77,7 +83,7 @@ class AsyncDsn:
 
     def __init__(self, dsn: str, **options: Any) -> None:
         self.run_loop()
-        self.client = AsyncClient(dsn, **options)
+        self.client = AsyncClient(dsn, **once(options))
 
     def run_loop(self) -> None:
         """Start the loop: what a pool does by itself goes on while no call waits."""
@@ -124,7 +130,7 @@ class AsyncPool(AsyncDsn):
             return pool
 
         self._pool = self.wait(opened())
-        self.client = AsyncClient(self._pool, **options)
+        self.client = AsyncClient(self._pool, **once(options))
 
     def patience(self, seconds: float) -> None:
         """How long the pool waits."""

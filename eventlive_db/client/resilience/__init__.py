@@ -20,8 +20,19 @@ that installs the client. The delays follow "full jitter" of
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
-from eventlive_db.client.resilience.attempts import Attempts, Resilience
+from eventlive_db.client.resilience.attempts import Attempts, Resilience, usual
 from eventlive_db.client.resilience.backoff import Backoff, RetryBudget
 from eventlive_db.client.resilience.breaker import Breaker, Change, Permit, State, Status
 
-__all__ = ["Attempts", "Backoff", "Breaker", "Change", "Permit", "Resilience", "RetryBudget", "State", "Status"]
+__all__ = [
+    "Attempts",
+    "Backoff",
+    "Breaker",
+    "Change",
+    "Permit",
+    "Resilience",
+    "RetryBudget",
+    "State",
+    "Status",
+    "usual",
+]

@@ -85,6 +85,11 @@ class Resilience:
         return attempts
 
 
+def usual() -> Resilience:
+    """What a client has unless it is given another one: three tries, and a breaker after five failures for a minute."""
+    return Resilience(Breaker())
+
+
 class Attempts:
     """The tries of one call. Each ends with one of :meth:`succeeded`, :meth:`failed` and :meth:`abandoned`."""
 
