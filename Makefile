@@ -18,9 +18,8 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans mutate fuzz coverage bench \
-  test-http \
-  test-container matrix constraints vendor clean
+.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans test-client mutate fuzz coverage \
+  bench test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +58,9 @@ plans-repeat: $(READY) ## judge the plans 200 times, in databases built anew eac
 
 test-plans: $(READY) ## the tests of the plan guard, and the plans of every function
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/plans
+
+test-client: $(READY) ## the tests of the Python client: real failures, a real pooler (KIND=installed)
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/client
 
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
 	@$(IN_MEMORY) $(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))
