@@ -144,17 +144,23 @@ class TokenUser:
         self._accepted = _Accepted(roles)
 
     def identity(self) -> Identity:
-        """Who calls, at this moment.
+        """Who calls, at this moment; a token that is refused is replaced once.
 
         Raises:
             UnauthenticatedError: The token is not accepted.
         """
         token = self._source.get()
         try:
-            return self._accepted.known(token) or self._accepted.accept(token, self._verifier.verify(token))
+            return self._identity_of(token)
         except UnauthenticatedError:
             self._source.invalidate(token)
-            raise
+            fresh = self._source.get()
+            if fresh == token:
+                raise
+        return self._identity_of(fresh)
+
+    def _identity_of(self, token: str) -> Identity:
+        return self._accepted.known(token) or self._accepted.accept(token, self._verifier.verify(token))
 
 
 class AsyncTokenUser:
@@ -166,17 +172,23 @@ class AsyncTokenUser:
         self._accepted = _Accepted(roles)
 
     async def identity(self) -> Identity:
-        """Who calls, at this moment.
+        """Who calls, at this moment; a token that is refused is replaced once.
 
         Raises:
             UnauthenticatedError: The token is not accepted.
         """
         token = await self._source.get()
         try:
-            return self._accepted.known(token) or self._accepted.accept(token, await self._verifier.verify(token))
+            return await self._identity_of(token)
         except UnauthenticatedError:
             self._source.invalidate(token)
-            raise
+            fresh = await self._source.get()
+            if fresh == token:
+                raise
+        return await self._identity_of(fresh)
+
+    async def _identity_of(self, token: str) -> Identity:
+        return self._accepted.known(token) or self._accepted.accept(token, await self._verifier.verify(token))
 
 
 _Verifier = TypeVar("_Verifier")

@@ -215,7 +215,9 @@ def test_closing_stops_all_of_them_and_waits() -> None:
         loop.start()
     threads.close()
     assert {loop.join() for loop in loops} == {Ended("stopped")}
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("eventlive-loop")]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("eventlive-loop", "eventlive-call"))
+    ]
     with pytest.raises(RuntimeError, match="closed"):
         heartbeats(SyncServer(beat()), threads=threads).start()
 
