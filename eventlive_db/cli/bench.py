@@ -15,6 +15,7 @@ from rich.table import Table
 
 from eventlive_db.load.bench import Comparison, Results, write_results
 from eventlive_db.load.bench.client import compare_clients
+from eventlive_db.load.bench.loops import measure_loops
 from eventlive_db.load.bench.results import machine_of
 from eventlive_db.migrate.options import Options
 from eventlive_db.migrate.runner import upgrade
@@ -26,6 +27,7 @@ MISSED = 1
 
 def bench(
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Turns that each contender has.")] = 15,
+    loops: Annotated[int, typer.Option(min=1, max=1_000_000, help="Heartbeat loops in one process.")] = 10_000,
     seconds: Annotated[float, typer.Option(min=0.01, max=60, help="How long a turn is.")] = 0.5,
     kind: Annotated[
         str | None,
@@ -35,7 +37,7 @@ def bench(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure here, as JSON.")] = None,
 ) -> None:
-    """Measure what a call through the client costs against the same statements sent by hand.
+    """Measure what a call through the client costs against the same statements sent by hand, and what loops cost.
 
     The contenders take turns in one run, and what counts is the median of their ratios, round by round: a machine
     that is busy with other things disturbs all of them alike.
@@ -45,9 +47,12 @@ def bench(
     console, terminal = Console(), Console(stderr=True)
     with _database(kind) as (server, dsns), terminal.status("") as status:
         found = compare_clients(dsns, rounds=rounds, slice_s=seconds, progress=status.update)
-        results = Results(found, machine=machine_of(_version(server)))
+        status.update(f"{loops:,} heartbeat loops")
+        results = Results(found, measure_loops(loops), machine_of(_version(server)))
     for comparison in results.comparisons:
         console.print(_table(comparison))
+    for name, (value, unit) in results.figures.items():
+        console.print(f"{name}: {value:,} {unit}")
     console.print(", ".join(f"{name} {value}" for name, value in results.machine.items()), style="dim")
     if out is not None:
         write_results(results, out)

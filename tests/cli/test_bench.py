@@ -20,7 +20,7 @@ def test_a_short_run_measures_every_way_and_drops_its_database(
     monkeypatch.setenv("EVENTLIVE_DSN", pg_server.tcp_dsn())
     monkeypatch.delenv("EVENTLIVE_POSTGRES", raising=False)
     out = tmp_path / "bench.json"
-    done = CliRunner().invoke(app, ["bench", "--rounds", "1", "--seconds", "0.02", "--out", str(out)])
+    done = CliRunner().invoke(app, ["bench", "--rounds", "1", "--seconds", "0.02", "--loops", "50", "--out", str(out)])
     assert done.exit_code in {0, MISSED}, done.output
     said = json.loads(out.read_text())
     assert [comparison["title"] for comparison in said["comparisons"]] == [
@@ -29,6 +29,7 @@ def test_a_short_run_measures_every_way_and_drops_its_database(
     ]
     for comparison in said["comparisons"]:
         assert all(rate > 0 for rates in comparison["rates"].values() for rate in rates)
+    assert said["figures"]["memory of each of 50 heartbeat loops"]["value"] > 0
     assert said["machine"]["postgres"].startswith(f"{pg_server.version_num // 10000}.")
     with psycopg.connect(pg_server.dsn()) as connection:
         left = connection.execute("select datname from pg_database where datname like 'eventlive_bench%'").fetchall()

@@ -10,7 +10,7 @@ waited for it. Two shells make the calls: tasks of asyncio, and one thread with 
         ended = await HeartbeatLoop.after_entry(caller, entry).run()
         print(ended.reason)  # left, expired, replaced, ejected, webinar_ended, stopped, or an error's token
 
-10,000 loops in one process cost less than 2 kB each, and no task but their own: see tests/client/loops/loops_cost.py.
+10,000 loops in one process cost less than 2 kB each, and no task but their own: ``make bench`` measures it.
 """
 
 from eventlive_db.client.loops.aio import FallbackPoller, HeartbeatLoop
