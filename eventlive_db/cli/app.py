@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eventlive_db import __version__
-from eventlive_db.cli import bench, call, demo, lint, migrate, plans, server
+from eventlive_db.cli import bench, call, demo, lint, load, migrate, plans, server
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(server.app, name="server")
@@ -15,6 +15,7 @@ app.add_typer(migrate.app, name="migrate")
 app.add_typer(call.app, name="call")
 app.add_typer(plans.app, name="plans")
 app.add_typer(lint.app, name="lint")
+app.add_typer(load.app, name="load")
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 
