@@ -144,6 +144,44 @@ WEBINAR_EJECT = Function(
     _STAFF,
     frozenset({*_ADMINISTRATION, "isolation_not_supported", "session_not_found"}),
 )
+WEBINAR_MESSAGES_POLL = Function(
+    "webinar_messages_poll",
+    (_WEBINAR, Parameter("_after", "bigint", optional=True), Parameter("_limit", "integer", optional=True)),
+    replies.MessagePage,
+    frozenset({"anon", "authenticated", "service_role"}),
+    frozenset(
+        {
+            *_MALFORMED,
+            "webinar_not_found",
+            "webinar_ended",
+            "ejected",
+            "guests_not_allowed",
+            "not_registered",
+            "fallback_disabled",
+        }
+    ),
+)
+WEBINAR_MESSAGE_POST = Function(
+    "webinar_message_post",
+    (
+        _WEBINAR,
+        Parameter("_client_message_id", "uuid"),
+        Parameter("_kind", "text"),
+        Parameter("_body", "text"),
+    ),
+    replies.PostedMessage,
+    _USER,
+    frozenset(
+        {*_MALFORMED, *_ADMISSION, "unauthenticated", "isolation_not_supported", "not_allowed", "too_many_messages"}
+    ),
+)
+WEBINAR_MESSAGE_HIDE = Function(
+    "webinar_message_hide",
+    (_WEBINAR, Parameter("_message_id", "bigint"), Parameter("_hidden", "boolean", optional=True)),
+    replies.HiddenMessage,
+    _STAFF,
+    frozenset({*_ADMINISTRATION, "isolation_not_supported", "message_not_found"}),
+)
 
 FUNCTIONS: Mapping[str, Function[Any]] = {
     function.name: function
@@ -155,12 +193,15 @@ FUNCTIONS: Mapping[str, Function[Any]] = {
         WEBINAR_LEAVE,
         WEBINAR_PRESENCE_PING_MANY,
         WEBINAR_CLIENT_SETTINGS,
+        WEBINAR_MESSAGES_POLL,
+        WEBINAR_MESSAGE_POST,
         WEBINAR_CREATE,
         WEBINAR_CONFIGURE,
         WEBINAR_SET_STATUS,
         WEBINAR_GRANT_ROLE,
         WEBINAR_ALLOW_EMAILS,
         WEBINAR_EJECT,
+        WEBINAR_MESSAGE_HIDE,
     )
 }
 """By name."""

@@ -168,3 +168,56 @@ class Ejection(Reply):
 
     webinar_id: UUID
     closed_sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Reply):
+    """A message of a webinar.
+
+    Attributes:
+        message_id: Orders the messages of a webinar, and never changes: one that comes again was hidden or shown.
+        body: ``None`` for a hidden one, unless staff asks.
+        client_message_id: Of the caller's own messages; else ``None``.
+    """
+
+    message_id: int
+    user_id: UUID
+    kind: str
+    body: str | None
+    hidden: bool
+    created_at: datetime
+    client_message_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedMessage(Message):
+    """The answer to posting; ``created`` is false where it was there before, as after a retry."""
+
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage(Reply):
+    """The answer to a poll for messages.
+
+    Attributes:
+        messages: New ones and changed ones, in the order in which that happened.
+        cursor: For ``after`` of the next poll.
+        more: Whether there is more behind this page.
+        next_poll_s: When to poll again.
+    """
+
+    messages: tuple[Message, ...]
+    cursor: int
+    more: bool
+    next_poll_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenMessage(Reply):
+    """The answer to hiding a message or showing it again; ``changed`` is false where it was so before."""
+
+    webinar_id: UUID
+    message_id: int
+    hidden: bool
+    changed: bool

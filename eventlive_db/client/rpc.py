@@ -142,3 +142,35 @@ def webinar_allow_emails(webinar_id: Id, emails: Iterable[str], remove: bool | N
 def webinar_eject(webinar_id: Id, user_id: Id | None = None, session_id: Id | None = None) -> Call[replies.Ejection]:
     """Throw out a user, or end the session of a guest: give one of the two."""
     return contract.WEBINAR_EJECT.call(webinar_id=webinar_id, user_id=user_id, session_id=session_id)
+
+
+def webinar_messages_poll(
+    webinar_id: Id, after: int | None = None, limit: int | None = None
+) -> Call[replies.MessagePage]:
+    """Fetch what has happened to the messages of a webinar since the last poll; call again after ``next_poll_s``.
+
+    Args:
+        webinar_id: The webinar.
+        after: The ``cursor`` of the last reply; 0, the default, for the beginning, -1 for the last ``limit``.
+        limit: Messages in the reply; never more than the setting ``messages_poll_max``.
+    """
+    return contract.WEBINAR_MESSAGES_POLL.call(webinar_id=webinar_id, after=after, limit=limit)
+
+
+def webinar_message_post(webinar_id: Id, client_message_id: Id, kind: str, body: str) -> Call[replies.PostedMessage]:
+    """Post a message, once: with the same ``client_message_id`` again it is the same message.
+
+    Args:
+        webinar_id: The webinar.
+        client_message_id: Made by the caller with ``uuid.uuid4()``, one for each message, and kept until it is posted.
+        kind: ``chat``, ``question``, or ``answer``, which only speakers, moderators and hosts post.
+        body: The text, at most as many characters as the setting ``message_max_length``.
+    """
+    return contract.WEBINAR_MESSAGE_POST.call(
+        webinar_id=webinar_id, client_message_id=client_message_id, kind=kind, body=body
+    )
+
+
+def webinar_message_hide(webinar_id: Id, message_id: int, hidden: bool | None = None) -> Call[replies.HiddenMessage]:
+    """Hide a message, or with ``hidden`` false show it again."""
+    return contract.WEBINAR_MESSAGE_HIDE.call(webinar_id=webinar_id, message_id=message_id, hidden=hidden)

@@ -57,6 +57,8 @@ begin
             'Check the id.'),
         ('session_not_found', 404, 'No such session',
             'Enter the webinar first; after entering, check the id and who is signed in.'),
+        ('message_not_found', 404, 'No such message',
+            'Check the id.'),
         ('duplicate_session', 409, 'Already watching in another session',
             'The payload lists the other sessions. Under the policy ask, enter again with _take_over true.'),
         ('webinar_exists', 409, 'A webinar with this slug exists',
@@ -76,7 +78,11 @@ begin
         ('session_left', 410, 'Session was left',
             'Make a new session id and enter again.'),
         ('too_many_sessions', 429, 'Too many open sessions',
-            'Leave one first, or wait until one expires.')
+            'Leave one first, or wait until one expires.'),
+        ('too_many_messages', 429, 'Too many messages',
+            'Wait as long as the payload says, then post again.'),
+        ('fallback_disabled', 503, 'Polling for messages is switched off',
+            'Wait as long as the payload says before polling again; posting and all else goes on.')
       ) as e (token, status, message, hint)
      where e.token = _token;
 

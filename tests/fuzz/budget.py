@@ -18,15 +18,11 @@ PROPERTY = "fuzz"
 """The property of a test's report that holds its outcomes: a word for each, and how often it was met."""
 
 
-ATTEMPTS = range(10)
-"""Seeds of a control: a test that wants to see a fault found, and tries these until it is, in every run the same."""
-
-
 def examples(number: int, *, control: bool = False, **more: Any) -> settings:
-    """The settings for so many examples; those of a control are not made smaller."""
+    """The settings for so many examples. A control always has the usual ones, and what it finds is not made smaller."""
     return settings(
         max_examples=number,
-        derandomize=SEED is None and not control,
+        derandomize=SEED is None or control,
         database=None,
         phases=(Phase.generate,) if control else (Phase.explicit, Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
@@ -35,6 +31,6 @@ def examples(number: int, *, control: bool = False, **more: Any) -> settings:
     )
 
 
-def seeded(test: Callable[..., Any], begin: int | str | None = SEED) -> Callable[..., Any]:
+def seeded(test: Callable[..., Any]) -> Callable[..., Any]:
     """Begin at the seed, where there is one."""
-    return test if begin is None else seed(begin)(test)
+    return test if SEED is None else seed(SEED)(test)

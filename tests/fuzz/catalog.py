@@ -30,6 +30,22 @@ _PARAMETERS = """
      where p.oid = %s
      order by a.position"""
 
+_KEYS = """
+    select c.relname,
+           coalesce(
+               (
+                    select array_agg(a.attname::text order by k.n)
+                      from pg_constraint p
+                     cross join unnest(p.conkey) with ordinality as k (attnum, n)
+                      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+                     where p.conrelid = c.oid and p.contype = 'p'
+               ),
+               array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0)
+           )
+      from pg_class c
+     where c.relnamespace = 'eventlive'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by 1"""
+
 _VIEWS = """
     select c.oid, c.relname, array(select r from unnest(%s::text[]) r where has_table_privilege(r, c.oid, 'select'))
       from pg_class c
@@ -95,6 +111,11 @@ def views(db: EventliveDatabase) -> list[View]:
     return [
         View(name, dict(db.rows(_COLUMNS, oid)), frozenset(roles)) for oid, name, roles in db.rows(_VIEWS, list(ROLES))
     ]
+
+
+def keys(db: EventliveDatabase) -> dict[str, tuple[str, ...]]:
+    """The tables behind, and the columns that tell their rows apart."""
+    return {table: tuple(columns) for table, columns in db.rows(_KEYS)}
 
 
 def words(db: EventliveDatabase) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ from eventlive_db.client.calls import SET_IDENTITY
 from eventlive_db.client.errors import rpc_error
 from tests.fuzz.catalog import Function, View
 from tests.fuzz.claims import Caller
+from tests.fuzz.effects import Effect, Made
+from tests.fuzz.rights import effect_of
 from tests.fuzz.values import Argument
 from tests.fuzz.world import World
 from tests.support.bad_input import ASK_NO_CLAIMS
@@ -48,14 +50,6 @@ UNREADABLE = {
 FORBIDDEN = "42501"
 """The role may not call the function or read the view."""
 
-# By whom a function registers whom: the caller, or the user whom this argument names. No other function registers.
-REGISTERS = {
-    "webinar_register": "",
-    "webinar_enter": "",
-    "webinar_create": "_host_id",
-    "webinar_grant_role": "_user_id",
-}
-
 _AFTERWARDS = """
     select current_user, coalesce(current_setting('request.jwt.claims', true), ''),
            current_setting('synchronous_commit'),
@@ -82,25 +76,36 @@ class Harness:
 
     Attributes:
         met: How often each outcome was met.
+        by_function: How often each function came to each outcome.
+        last: What the last call came to.
+        effects: What may come of functions that are in no contract.
     """
 
     def __init__(self, world: World, timeout_ms: int = 5000) -> None:
         self.world = world
         self.met: Counter[str] = Counter()
+        self.by_function: dict[str, Counter[str]] = defaultdict(Counter)
+        self.effects: dict[str, Effect] = {}
+        self.last = ""
         self.connection = world.db.connect()
         self.connection.execute(f"set statement_timeout = {timeout_ms}".encode())
         self._clean = self.connection.execute(_AFTERWARDS).fetchone()
 
     def call(self, function: Function, caller: Caller, arguments: Mapping[str, Argument]) -> list[str]:
         """Call a function and return what is wrong with the outcome."""
+        effect = self.effects.get(function.name) or effect_of(function.name)
         named = [sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder()) for name in arguments]
         query = sql.SQL("select eventlive_api.{}({})").format(sql.Identifier(function.name), sql.SQL(", ").join(named))
         outcome = self._make(caller, query, list(arguments.values()))
+        self.by_function[function.name][outcome.word] += 1
+        self.last = outcome.word
         given = "\n".join(value for value in arguments.values() if value).lower()
         faults = [
             *outcome.faults,
             *self._leaks(outcome, caller, given),
-            *self._effects(outcome, function, caller, arguments),
+            *effect.faults(
+                Made(self.world.facts, caller, arguments), self.world.changes(), done=outcome.word == "done"
+            ),
         ]
         if outcome.word in UNREADABLE and not self._explains(outcome.word, function, arguments):
             faults.append(f"{outcome.word}, though every argument can be read")
@@ -116,7 +121,7 @@ class Harness:
         """Read a view and return what is wrong with the outcome."""
         outcome = self._make(caller, query, parameters)
         faults = [*outcome.faults, *self._leaks(outcome, caller, "")]
-        faults += [f"reading changed {table}" for table in self._changes()]
+        faults += [f"reading changed {change}" for change in self.world.changes()]
         if (outcome.word == FORBIDDEN) != (caller.role not in view.roles) and outcome.word not in UNREADABLE:
             faults.append(f"{outcome.word}, but select is granted to {sorted(view.roles)}")
         return self._reported(faults, view.name, caller, {"query": query.as_string()}, outcome)
@@ -147,35 +152,6 @@ class Harness:
             for mark in self.world.marks
             if mark.text in said and not mark.may_be_read_by(caller) and mark.text not in given
         ]
-
-    def _changes(self) -> dict[str, tuple[set[str], set[str]]]:
-        """Table to the rows that went and the rows that came; they are put back."""
-        before, after = self.world.beginning, self.world.contents()
-        changed = {
-            t: (set(before[t]) - set(after[t]), set(after[t]) - set(before[t])) for t in before if before[t] != after[t]
-        }
-        if changed:
-            self.world.restore(changed)
-        return changed
-
-    def _effects(
-        self, outcome: Outcome, function: Function, caller: Caller, arguments: Mapping[str, Argument]
-    ) -> list[str]:
-        """What was written and should not have been."""
-        changed = self._changes()
-        if outcome.word != "done":
-            return [f"refused, but changed {table}" for table in changed]
-        went, came = changed.get("registrations", (set(), set()))
-        known = {_key(row) for row in self.world.beginning["registrations"]}
-        faults = []
-        if {_key(row) for row in went} - {_key(row) for row in came}:
-            faults.append("a registration is gone")
-        for _, user_id in {_key(row) for row in came} - known:
-            named = arguments.get(REGISTERS.get(function.name, "")) or ""
-            asked = {str(caller.user_id)} if not named or function.name == "webinar_enter" else {_plain(named)}
-            if function.name not in REGISTERS or _plain(user_id) not in {_plain(who) for who in asked}:
-                faults.append(f"{user_id} was registered without being asked")
-        return faults
 
     def _explains(self, sqlstate: str, function: Function, arguments: Mapping[str, Argument]) -> bool:
         """Whether reading one of the arguments is all it takes to get that error."""
@@ -212,14 +188,3 @@ def _refusal(error: psycopg.Error) -> Outcome:
     except AssertionError:
         faults.append(f"the error {known.token} has not the form that is promised")
     return Outcome(known.token, said, faults)
-
-
-def _key(row: str) -> tuple[str, str]:
-    """Webinar and user of a registration."""
-    webinar_id, user_id, *_ = row.strip("()").split(",")
-    return webinar_id, user_id
-
-
-def _plain(identifier: str) -> str:
-    """A uuid in the one spelling that all spellings have in common."""
-    return re.sub(r"[^0-9a-f]", "", identifier.lower())

@@ -64,6 +64,7 @@ class Session:
 class Presence:
     """That a registered user is there."""
 
+    joined: float
     last: float
     expires: float
     interval: float
@@ -78,6 +79,9 @@ class Webinar:
     duplicate_login_policy: str
     status: str = "live"
     max_sessions: int = 2
+    batch: int = 1000
+    """Sessions, and users present, that one call closes at the end."""
+    closed_at: float | None = None
     ping_interval: float = 100
     beat_interval: float = 300
     emails: set[str] = field(default_factory=set)
@@ -131,6 +135,9 @@ class Model:
             w.sessions[session_id] = Session(who, token, w.beat_interval, self.now, self.now + EXPIRY * w.beat_interval)
         if registration:
             w.registrations[who] = registration
+            present = w.presence.get(who)
+            if present and present.expires < self.now:
+                present.joined = self.now
             self._seen(w, who, EXPIRY * w.beat_interval)
         return {
             "created": session is None,
@@ -153,7 +160,7 @@ class Model:
                 raise Refused("ejected")
             if w.status == "ended":
                 raise Refused("webinar_ended")
-            w.presence[who] = Presence(self.now, self.now + EXPIRY * w.ping_interval, w.ping_interval)
+            w.presence[who] = Presence(self.now, self.now, self.now + EXPIRY * w.ping_interval, w.ping_interval)
         elif self.now >= present.last + THROTTLE * present.interval:
             present.last = self.now
             present.expires = max(present.expires, self.now + EXPIRY * present.interval)
@@ -168,8 +175,10 @@ class Model:
             raise Refused("session_not_found")
         if session.end:
             return {"state": session.end, "replaced_by": session.replaced_by, "stops": True}
-        if session.expires <= self.now:
-            return {"state": "expired", "replaced_by": None, "stops": True}
+        if session.expires <= self.now or w.closed_at is not None:
+            # After the end none is renewed, even where the rows are yet to be closed.
+            in_time = session.expires > (self.now if w.closed_at is None else w.closed_at)
+            return {"state": "webinar_ended" if in_time else "expired", "replaced_by": None, "stops": True}
         self._beat(w, session)
         return {"state": "open", "replaced_by": None, "stops": False}
 
@@ -215,18 +224,24 @@ class Model:
         return {name: getattr(w, name) for name in ("access_policy", "entry_policy", "duplicate_login_policy")}
 
     def set_status(self, webinar: str, who: str, status: str) -> Reply:
-        """Makes it draft, scheduled, live or ended; the end closes the sessions and empties the room."""
+        """Makes it draft, scheduled, live or ended; the end closes the sessions and empties the room, by and by."""
         w = self.webinars[webinar]
         self._check_staff(w, who, "host")
         if status not in MAY_BECOME[w.status]:
             raise Refused("status_change_refused")
         changed, w.status = w.status != status, status
-        closed = [s for s in w.sessions.values() if s.end is None] if status == "ended" else []
-        for session in closed:
-            self._close(session, "webinar_ended")
-        if status == "ended":
-            w.presence.clear()
-        return {"status": status, "changed": changed, "closed_sessions": len(closed), "remaining": False}
+        closed: list[str] = []
+        if status != "ended":
+            w.closed_at = None
+        else:
+            w.closed_at = self.now if w.closed_at is None else w.closed_at
+            closed = sorted(name for name, s in w.sessions.items() if s.end is None)[: w.batch]
+            for name in closed:
+                self._close(w.sessions[name], "webinar_ended", at=w.closed_at)
+            for user in sorted(w.presence)[: w.batch]:
+                del w.presence[user]
+        remaining = status == "ended" and (bool(w.presence) or any(s.end is None for s in w.sessions.values()))
+        return {"status": status, "changed": changed, "closed_sessions": len(closed), "remaining": remaining}
 
     def eject(self, webinar: str, who: str, user: str | None, session_id: str | None) -> Reply:
         """Throws a user out until a role is granted, or ends the session of a guest."""
@@ -323,15 +338,15 @@ class Model:
             self._seen(w, session.user, EXPIRY * w.beat_interval)
 
     def _seen(self, w: Webinar, who: str, lasts: float) -> None:
-        present = w.presence.setdefault(who, Presence(self.now, self.now + lasts, w.ping_interval))
+        present = w.presence.setdefault(who, Presence(self.now, self.now, self.now + lasts, w.ping_interval))
         present.last, present.interval = max(present.last, self.now), w.ping_interval
         present.expires = max(present.expires, self.now + lasts)
 
-    def _close(self, session: Session, why: str, replaced_by: str | None = None) -> None:
+    def _close(self, session: Session, why: str, replaced_by: str | None = None, at: float | None = None) -> None:
         """The one way a session ends: as expired, if it was over before."""
-        end = min(self.now, session.expires)
-        session.watched += min(end - session.last, CREDIT * session.interval)
-        session.end = "expired" if session.expires <= self.now else why
+        at = self.now if at is None else at
+        session.watched += min(min(at, session.expires) - session.last, CREDIT * session.interval)
+        session.end = "expired" if session.expires <= at else why
         session.replaced_by = replaced_by if session.end == "replaced" else None
 
 

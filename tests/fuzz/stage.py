@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from eventlive_db.client import Call, Identity, RpcError, call
-from tests.fuzz.model import GUEST, SERVICE, Model, Person, Registration, Webinar
+from tests.fuzz.model import EXPIRY, GUEST, SERVICE, THROTTLE, Model, Person, Registration, Webinar
 from tests.support.actors import named, new_id
 from tests.support.database import EventliveDatabase
 from tests.support.invariants import violations
@@ -26,21 +26,29 @@ PEOPLE = {
         Person("tom"),
     )
 }
-SESSIONS = ("s1", "s2", "s3", "s4")
-RIGHT, WRONG = "right", "wrong"
+SESSIONS = ("s1", "s2", "s3", "s4", "s5", "s6")
+RIGHT, WRONG, OTHER = "right", "wrong", "other"
+"""Leave tokens: of the session, of none, and of the session with the same id in another webinar."""
 PATIENCE_S = 20
 """Half of what the steps of time and the limits of the model are apart: after so long an example proves nothing."""
 
+# Times in fifties of seconds, of which all limits of the model are multiples: how long ago, or ahead.
 _ROWS = """
     select 'registration', webinar_id, user_id, array[role, registered_via, (ejected_at is not null)::text]
       from eventlive.registrations where webinar_id = any (%(ids)s)
      union all
     select 'session', webinar_id, session_id,
-           array[coalesce(user_id::text, 'guest'), coalesce(exit_reason, 'open'), replaced_by::text,
-                 (floor((watched_seconds + 0.001) / 50) * 50)::integer::text, (expires_at > clock_timestamp())::text]
+           array[coalesce(user_id::text, 'guest'), coalesce(exit_reason, 'open'), replaced_by::text, interval_s::text]
+           || array[floor((watched_seconds + 0.001) / 50),
+                    floor(extract(epoch from clock_timestamp() - last_heartbeat_at) / 50),
+                    ceil(extract(epoch from expires_at - clock_timestamp()) / 50)]::integer[]::text[]
       from eventlive.webinar_user_sessions where webinar_id = any (%(ids)s)
      union all
-    select 'presence', webinar_id, user_id, array[(expires_at > clock_timestamp())::text]
+    select 'presence', webinar_id, user_id,
+           array[throttle_s, ttl_s]::text[]
+           || array[floor(extract(epoch from clock_timestamp() - joined_at) / 50),
+                    floor(extract(epoch from clock_timestamp() - last_seen_at) / 50),
+                    ceil(extract(epoch from expires_at - clock_timestamp()) / 50)]::integer[]::text[]
       from eventlive.webinar_live_presence where webinar_id = any (%(ids)s)
      union all
     select 'emails', webinar_id, null, array_agg(email order by email)
@@ -61,10 +69,13 @@ class Stage:
     ) -> None:
         self.db = db
         self.connection = connection
-        self.ids: dict[str, UUID] = {name: new_id() for name in (*PEOPLE, *SESSIONS)}
+        # In the order of the names: the end of a webinar closes its sessions by their ids.
+        names = sorted((*PEOPLE, *SESSIONS))
+        self.ids: dict[str, UUID] = dict(zip(names, sorted(new_id() for _ in names), strict=True))
         self.tokens: dict[tuple[str, str], UUID] = {}
         for name, webinar in webinars.items():
             self.ids[name] = db.webinar(
+                status=webinar.status,
                 access_policy=webinar.access_policy,
                 entry_policy=webinar.entry_policy,
                 duplicate_login_policy=webinar.duplicate_login_policy,
@@ -73,6 +84,7 @@ class Stage:
                     "presence_ping_interval_s": webinar.ping_interval,
                     "session_heartbeat_interval_s": webinar.beat_interval,
                     "max_open_sessions_per_user": webinar.max_sessions,
+                    "close_batch_size": webinar.batch,
                 },
                 host=self.ids["host"],
             )
@@ -92,6 +104,14 @@ class Stage:
     def in_time(self) -> bool:
         """Whether hardly any time has passed that the model does not know of."""
         return time.monotonic() - self._began < PATIENCE_S
+
+    def pass_time(self, seconds: int) -> None:
+        """Move what is stored into the past, the end of webinars too."""
+        self.db.shift_time(f"{seconds} s")
+        self.db.admin.execute(
+            "update eventlive.webinar_live set closed_at = closed_at - %s::interval where webinar_id = any (%s)",
+            [f"{seconds} s", [self.ids[name] for name in self.webinars]],
+        )
 
     def close(self) -> None:
         """Remove all that was stored."""
@@ -115,7 +135,9 @@ class Stage:
 
     def token(self, webinar: str, session: str, which: str) -> UUID:
         """The leave token of a session, or another one."""
-        return self.tokens.get((webinar, session), new_id()) if which == RIGHT else new_id()
+        if which == OTHER:
+            webinar = next(name for name in self.webinars if name != webinar)
+        return new_id() if which == WRONG else self.tokens.get((webinar, session), new_id())
 
     def rows(self) -> Rows:
         """What is stored."""
@@ -151,11 +173,17 @@ def expected_rows(model: Model) -> Rows:
         for user, r in w.registrations.items():
             rows.add(("registration", name, user, (r.role, r.via, str(r.ejected).lower())))
         for session_id, s in w.sessions.items():
-            lives = str(s.expires > model.now).lower()
-            state = (s.user, s.end or "open", str(s.replaced_by), str(int(s.watched)), lives)
-            rows.add(("session", name, session_id, state))
+            state = (s.user, s.end or "open", str(s.replaced_by), f"{s.interval:g}")
+            times = (s.watched, model.now - s.last, s.expires - model.now)
+            rows.add(("session", name, session_id, (*state, *map(_fifties, times))))
         for user, p in w.presence.items():
-            rows.add(("presence", name, user, (str(p.expires > model.now).lower(),)))
+            paces = (THROTTLE * p.interval, EXPIRY * p.interval)
+            times = (model.now - p.joined, model.now - p.last, p.expires - model.now)
+            rows.add(("presence", name, user, (*(f"{pace:g}" for pace in paces), *map(_fifties, times))))
         if w.emails:
             rows.add(("emails", name, "None", tuple(sorted(w.emails))))
     return rows
+
+
+def _fifties(seconds: float) -> str:
+    return str(int(seconds // 50))

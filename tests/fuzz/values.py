@@ -135,6 +135,15 @@ class Pool:
         return self.words.get(parameter.strip("_")) or self.addresses
 
 
+def as_text(value: object) -> Argument:
+    """A value of JSON as the text that Postgres reads for a parameter of its type."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return array_of([as_text(item) for item in value])
+    return json.dumps(value, ensure_ascii=False)
+
+
 def array_of(items: Sequence[Argument]) -> str:
     """The text of an array."""
     quoted = ("null" if item is None else '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in items)

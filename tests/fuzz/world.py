@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from tests.fuzz import catalog
 from tests.fuzz.claims import Caller
+from tests.fuzz.effects import Change, Facts
 from tests.fuzz.values import Pool
 from tests.support.cast import ELSEWHERE, USERS, WEBINAR, assemble
 from tests.support.database import EventliveDatabase
@@ -16,12 +18,26 @@ from tests.support.database import EventliveDatabase
 DRAFT, ENDED = UUID(int=0x3000), UUID(int=0x4000)
 INVITED = "invited@example.com"
 
+LEFT, THROTTLED = "speaker", "moderator"
+"""Whose session is over, and who beat and pinged a moment ago; all others are due."""
+
 WATCHING = (
-    (WEBINAR, "host"), (WEBINAR, "moderator"), (WEBINAR, "attendee"), (WEBINAR, "guest"),
+    (WEBINAR, "host"), (WEBINAR, "moderator"), (WEBINAR, "attendee"), (WEBINAR, "guest"), (WEBINAR, LEFT),
     (ELSEWHERE, "host_elsewhere"), (ELSEWHERE, "viewer_elsewhere"),
 )  # fmt: skip
+NEW_SESSION = UUID(int=0x5FFF)
 STAFF = {WEBINAR: ("host", "moderator"), ELSEWHERE: ("host_elsewhere",), DRAFT: ("host",), ENDED: ("host",)}
 ADMIN = USERS["admin"]
+
+
+def session_of(name: str) -> str:
+    """The session of somebody who watches."""
+    return str(UUID(int=0x5000 + [who for _, who in WATCHING].index(name)))
+
+
+def token_of(name: str) -> str:
+    """The leave token of that session; far off its number, so that neither is found in the other."""
+    return str(UUID(int=0x6000 + [who for _, who in WATCHING].index(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,9 @@ class World:
 
     Attributes:
         marks: What tells a leak.
+        functions: What there is to call.
+        keys: Table to the columns of its key.
+        facts: What was stored in the beginning.
         callers: The people, by name.
         pool: What arguments are made of.
     """
@@ -63,23 +82,20 @@ class World:
         self.db = db
         self._restored = 0
         assemble(db, access_policy="guest_allowed")
-        self.marks = [*self._people(), *self._webinars(), *self._sessions()]
-        self.tables = [
-            name
-            for (name,) in db.rows(
-                "select c.relname from pg_class c where c.relnamespace = 'eventlive'::regnamespace"
-                " and c.relkind in ('r', 'p') and not c.relispartition order by 1"
-            )
-        ]
+        self.marks = [*self._people(), *self._webinars(), *self._sessions(), *self._messages()]
+        self.functions = catalog.functions(db)
+        self.keys = catalog.keys(db)
         self._save()
         self.callers = {name: self._person(name) for name in (*USERS, "guest", "service")}
+        names = [name for _, name in WATCHING]
         self.pool = Pool(
             ids={
                 "webinar": [str(i) for i in (WEBINAR, ELSEWHERE, DRAFT, ENDED)],
                 "user": [str(i) for i in USERS.values()],
                 "host": [str(i) for i in USERS.values()],
-                "session": [str(i) for i in self.session_ids],
-                "token": [str(i) for i in self.tokens],
+                "session": [*map(session_of, names), str(NEW_SESSION)],
+                "token": [*map(token_of, names)],
+                "client_message": [str(i) for i in self.client_message_ids],
             },
             words=catalog.words(db),
             addresses=[
@@ -100,50 +116,61 @@ class World:
         return [
             (
                 self.callers[name],
-                {"_webinar_id": str(webinar_id), "_session_id": str(session_id), "_leave_token": str(token)},
+                {"_webinar_id": str(webinar_id), "_session_id": session_of(name), "_leave_token": token_of(name)},
             )
-            for (webinar_id, name), session_id, token in zip(WATCHING, self.session_ids, self.tokens, strict=True)
+            for webinar_id, name in WATCHING
         ]
 
     @property
-    def session_ids(self) -> list[UUID]:
-        """Of those who watch."""
-        return [UUID(int=0x5000 + n) for n in range(len(WATCHING))]
+    def client_message_ids(self) -> list[UUID]:
+        """Of the messages: the first of each webinar can be read, the second is hidden."""
+        return [UUID(int=0x8000 + n) for n in range(2 * len(STAFF))]
 
-    @property
-    def tokens(self) -> list[UUID]:
-        """The leave tokens of those sessions."""
-        return [UUID(int=0x6000 + n) for n in range(len(WATCHING))]
-
-    def contents(self) -> dict[str, list[str]]:
-        """Every row of every table."""
-        found: dict[str, list[str]] = {table: [] for table in self.tables}
+    def contents(self) -> dict[str, set[str]]:
+        """Every row of every table, as JSON."""
+        found: dict[str, set[str]] = {table: set() for table in self.keys}
         for table, row in self.db.rows(self._everything):
-            found[table].append(row)
+            found[table].add(row)
         return found
+
+    def changes(self) -> list[Change]:
+        """What is not as it was in the beginning; it is put back."""
+        before, after = self.beginning, self.contents()
+        changed = {table: (before[table] - after[table], after[table] - before[table]) for table in before}
+        found = []
+        for table, (went, came) in changed.items():
+            old, new = self._by_key(table, went), self._by_key(table, came)
+            found += [Change(table, old.get(key), new.get(key)) for key in sorted({*old, *new})]
+        if found:
+            self.restore(change.table for change in found)
+        return found
+
+    def _by_key(self, table: str, rows: Iterable[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+        read = [json.loads(row) for row in rows]
+        return {tuple(str(row[column]) for column in self.keys[table]): row for row in read}
 
     def restore(self, changed: Iterable[str]) -> None:
         """Put tables back to what they held in the beginning."""
         steps = ["begin; set local session_replication_role = replica"]
-        for name in sorted(changed):
+        for name in sorted(set(changed)):
             steps.append(f"delete from eventlive.{name}")
             steps.append(f"insert into eventlive.{name} overriding system value select * from saved.{name}")
         self.db.admin.execute("; ".join([*steps, "commit"]).encode())
         self._restored += 1
         if self._restored % 100 == 0:
             # No autovacuum in the tests' Postgres: every look would read what is gone, too.
-            for table in self.tables:
+            for table in self.keys:
                 self.db.admin.execute(f"vacuum eventlive.{table}".encode())
 
     def _save(self) -> None:
         self.db.admin.execute("create schema saved")
-        for table in self.tables:
+        for table in self.keys:
             self.db.admin.execute(f"create table saved.{table} as table eventlive.{table}".encode())
-        self._everything = (
-            " union all ".join(f"select '{table}', t::text from eventlive.{table} t" for table in self.tables)
-            + " order by 1, 2"
+        self._everything = " union all ".join(
+            f"select '{table}', to_jsonb(t)::text from eventlive.{table} t" for table in self.keys
         )
         self.beginning = self.contents()
+        self.facts = Facts({table: [json.loads(row) for row in rows] for table, rows in self.beginning.items()})
 
     def _person(self, name: str) -> Caller:
         if name == "guest":
@@ -189,26 +216,31 @@ class World:
         admin.execute("update eventlive.webinars set access_policy = 'invite_only' where id = %s", [ELSEWHERE])
         self.db.allow_email(ELSEWHERE, INVITED)
         self.db.allow_email(ELSEWHERE, "secret@example.com")
+        # Settings of its own: their version, which a client is told, is a mark too.
+        admin.execute(
+            """update eventlive.webinars set settings = '{"admin_poll_interval_s": 3571}' where id = %s""", [DRAFT]
+        )
+        version = self.db.value("select settings_version from eventlive.webinar_live where webinar_id = %s", DRAFT)
         joined = frozenset({USERS["viewer_elsewhere"], USERS["stranger"]})
         speaker = frozenset({USERS["speaker"]})
         return [
             Mark("secret@example.com", _readers(None, ELSEWHERE)),
             Mark("title-draft", _readers(None, DRAFT) | speaker),
+            Mark(version, _readers(None, DRAFT) | speaker),
             Mark("title-ended", _readers(None, ENDED) | speaker),
             Mark("title-elsewhere", _readers(None, ELSEWHERE) | joined),
         ]
 
     def _sessions(self) -> list[Mark]:
         marks = []
-        for (webinar_id, name), session_id, token in zip(WATCHING, self.session_ids, self.tokens, strict=True):
+        for webinar_id, name in WATCHING:
+            session_id, token = UUID(session_of(name)), UUID(token_of(name))
             actor = self.db.guest() if name == "guest" else self.db.user(USERS[name])
             client = {"agent": f"agent-{session_id.int}.", "referrer": f"referrer-{session_id.int}."}
             actor.call("webinar_enter", webinar_id=webinar_id, session_id=session_id, client=client)
             actor.connection.close()
-            # The token far off its session's number, so that neither is found in the other.
             self.db.admin.execute(
-                "update eventlive.webinar_user_sessions set leave_token = %s, expires_at = now() + interval '1 day'"
-                " where session_id = %s",
+                "update eventlive.webinar_user_sessions set leave_token = %s where session_id = %s",
                 [token, session_id],
             )
             marks += [
@@ -217,11 +249,51 @@ class World:
                 Mark(f"agent-{session_id.int}.", frozenset(), secret=True),
                 Mark(f"referrer-{session_id.int}.", _readers(None, webinar_id)),
             ]
-            if name != "guest":
-                self.db.admin.execute(
-                    "insert into eventlive.webinar_messages (webinar_id, user_id, client_message_id, body)"
-                    " values (%s, %s, %s, 'said')",
-                    [webinar_id, USERS[name], session_id],
-                )
-        self.db.admin.execute("update eventlive.webinar_live_presence set expires_at = now() + interval '1 day'")
+        self._let_time_pass()
         return marks
+
+    def _messages(self) -> list[Mark]:
+        """By people who are nobody else here, since who reads a message sees who wrote it."""
+        marks = []
+        inside: dict[UUID, frozenset[UUID | None]] = {
+            ELSEWHERE: frozenset({USERS["viewer_elsewhere"]}),
+            DRAFT: frozenset({USERS["speaker"]}),
+        }
+        for number, client_message_id in enumerate(self.client_message_ids):
+            webinar_id, message_id = list(STAFF)[number // 2], 1 + number % 2
+            hidden, text = message_id == 2, f"said-{number}."
+            self.db.admin.execute(
+                "insert into eventlive.webinar_messages"
+                " (webinar_id, message_id, user_id, client_message_id, body, hidden, change_id)"
+                " values (%s, %s, %s, %s, %s, %s, %s)",
+                [webinar_id, message_id, UUID(int=0x7000 + number), client_message_id, text, hidden, message_id],
+            )
+            marks.append(Mark(str(client_message_id), frozenset(), secret=True))
+            if hidden:
+                marks.append(Mark(text, _readers(None, webinar_id)))
+            elif webinar_id != WEBINAR:  # which is open to guests
+                marks.append(Mark(text, _readers(None, webinar_id) | inside.get(webinar_id, frozenset())))
+        self.db.admin.execute(
+            "insert into eventlive.webinar_message_feeds"
+            " select m.webinar_id, max(m.change_id) from eventlive.webinar_messages m group by m.webinar_id"
+        )
+        return marks
+
+    def _let_time_pass(self) -> None:
+        """Until everybody is due, but for one; and one session is over."""
+        admin = self.db.admin
+        self.db.shift_time("10 minutes")
+        admin.execute("update eventlive.webinar_user_sessions set expires_at = now() + interval '1 day'")
+        admin.execute("update eventlive.webinar_live_presence set expires_at = now() + interval '1 day'")
+        admin.execute(
+            "update eventlive.webinar_user_sessions set interval_s = 200000 where session_id = %s",
+            [session_of(THROTTLED)],
+        )
+        admin.execute(
+            "update eventlive.webinar_live_presence set throttle_s = 100000 where user_id = %s", [USERS[THROTTLED]]
+        )
+        admin.execute("delete from eventlive.webinar_live_presence where user_id = %s", [USERS[LEFT]])
+        admin.execute(
+            "update eventlive.webinar_user_sessions set exited_at = now(), exit_reason = 'left' where session_id = %s",
+            [session_of(LEFT)],
+        )

@@ -20,6 +20,8 @@ webinar_presence_ping       42501  not_registered  204          204          not
 webinar_session_heartbeat   200    200             200          200          200             42501
 webinar_leave               204    204             204          204          204             42501
 webinar_client_settings     200    200             200          200          200             200
+webinar_messages_poll       200    200             200          200          200             200
+webinar_message_post        42501  not_registered  200          200          not_registered  42501
 pre_request                 204    204             204          204          204             204
 webinar_presence_ping_many  42501  42501           42501        42501        42501           200
 webinar_create              42501  not_allowed     not_allowed  not_allowed  200             200
@@ -28,6 +30,7 @@ webinar_set_status          42501  not_allowed     not_allowed  200          200
 webinar_grant_role          42501  not_allowed     not_allowed  200          200             200
 webinar_allow_emails        42501  not_allowed     not_allowed  200          200             200
 webinar_eject               42501  not_allowed     not_allowed  200          200             200
+webinar_message_hide        42501  not_allowed     not_allowed  200          200             200
 """)
 
 

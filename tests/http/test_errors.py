@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import time
@@ -205,6 +206,25 @@ def too_many_sessions(scene: Scene) -> Answer:
     return call(scene, "attendee", "webinar_enter", session_id=new_id())
 
 
+@recipe
+def message_not_found(scene: Scene) -> Answer:
+    return call(scene, "host", "webinar_message_hide", message_id=1)
+
+
+@recipe
+def too_many_messages(scene: Scene) -> Answer:
+    configured(scene, settings={"message_rate_limit": 1})
+    scene.post(scene.people["attendee"])
+    message: dict[str, object] = {"client_message_id": new_id(), "kind": "chat", "body": "Hello again"}
+    return call(scene, "attendee", "webinar_message_post", **message)
+
+
+@recipe
+def fallback_disabled(scene: Scene) -> Answer:
+    configured(scene, settings={"fallback_enabled": False})
+    return call(scene, "attendee", "webinar_messages_poll")
+
+
 def conforms(answer: Answer, name: str) -> None:
     """Whether the answer is what the contract's table says."""
     status, message, hint = CONTRACT[name]
@@ -261,3 +281,30 @@ def test_429_says_when_to_come_back(door: Door) -> None:
     scene.enter(scene.people["attendee"])
     response = door.post("webinar_enter", scene.people["attendee"], webinar_id=scene.webinar_id, session_id=new_id())
     assert 1 <= int(response.headers["Retry-After"]) <= 7200
+
+
+def test_who_posts_too_much_is_told_when_to_come_back(door: Door) -> None:
+    scene = Scene(door)
+    too_many_messages(scene)
+    arguments = scene.arguments("webinar_message_post", scene.people["attendee"])
+    response = door.post("webinar_message_post", scene.people["attendee"], **arguments)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 30
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_polls_where_it_is_switched_off_is_told_when_to_come_back(method: str, door: Door) -> None:
+    """PostgREST puts a Retry-After of its own before that of any 503: the one in the payload is what counts."""
+    scene = Scene(door)
+    attendee = scene.people["attendee"]
+    fallback_disabled(scene)
+    response = (
+        door.post("webinar_messages_poll", attendee, webinar_id=scene.webinar_id)
+        if method == "POST"
+        else door.get(f"/rpc/webinar_messages_poll?_webinar_id={scene.webinar_id}", attendee)
+    )
+    assert response.status_code == 503
+    payload = Answer.of(response).payload
+    assert 270 <= payload["retry_after_s"] <= 330
+    added, ours = response.headers.get_list("Retry-After")
+    assert (int(added), int(ours)) == (0, math.ceil(payload["retry_after_s"]))

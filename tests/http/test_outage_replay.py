@@ -13,10 +13,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.fuzz.plants import Plant, planted
 from tests.http.conftest import OpenDoor
 from tests.support.actors import new_id
 from tests.support.http_door import Answer, Caller, Door
-from tests.support.http_traffic import AT_ONCE, Traffic, promises_broken, storm
+from tests.support.http_traffic import AT_ONCE, REPEATS, Traffic, promises_broken, storm, visits
 
 INCUMBENT = Path(__file__).with_name("incumbent.sql")
 VIEWERS, ONLOOKERS = 18, 10
@@ -142,6 +143,48 @@ def test_a_storm_of_retries_and_cancelled_requests_breaks_no_promise(policy: str
     }
 
 
+def visited(door: Door, users: int, guests: int, onlookers: int) -> Traffic:
+    """Whole visits under the settings that a webinar has by itself: nearly all pings and heartbeats come too early."""
+    visitors = [door.user() for _ in range(users)]
+    webinar_id = door.db.webinar(access_policy="guest_allowed")
+    for caller in visitors[: users // 3]:
+        door.db.register(webinar_id, door.id_of(caller))
+    traffic = Traffic(door, webinar_id, {door.id_of(caller) for caller in visitors[: users // 3]})
+    visitors += [Caller("guest") for _ in range(guests)]
+    asyncio.run(visits(traffic, visitors, [door.user() for _ in range(onlookers)]))
+    return traffic
+
+
+def test_a_storm_of_whole_visits_under_the_usual_settings_breaks_no_promise(door: Door) -> None:
+    users, guests, onlookers = 9, 5, 5
+    traffic = visited(door, users, guests, onlookers)
+    assert promises_broken(traffic) == set()
+    assert len(registrations(door, traffic.webinar_id)) == users
+    said = Counter((function, answer.said()) for function, answer in traffic.answers)
+    assert said == {
+        ("webinar_client_settings", "200"): REPEATS * (users + guests),
+        ("webinar_enter", "200"): REPEATS * (2 * users + guests),
+        ("webinar_presence_ping", "204"): REPEATS * users,
+        ("webinar_presence_ping", "403 not_registered"): REPEATS * onlookers,
+        ("webinar_register", "200"): REPEATS * users,
+        ("webinar_session_heartbeat", "200"): REPEATS * (3 * users + 2 * guests),
+        ("webinar_session_heartbeat", "404 session_not_found"): REPEATS * onlookers,
+        ("webinar_leave", "204"): REPEATS * (users + guests),
+    }
+    states = Counter(
+        answer.data["state"]
+        for function, answer in traffic.answers
+        if function == "webinar_session_heartbeat" and not answer.code
+    )
+    assert states == {
+        "open": REPEATS * (users + guests),
+        "replaced": REPEATS * users,
+        "left": REPEATS * (users + guests),
+    }
+    ends = "select exit_reason, count(*) from eventlive.webinar_user_sessions where webinar_id = %s group by 1"
+    assert dict(door.db.rows(ends, traffic.webinar_id)) == {"replaced": users, "left": users + guests}
+
+
 def test_the_incumbent_breaks_the_promises_under_the_same_traffic(another_door: OpenDoor) -> None:
     """The negative control: its ping registers, its heartbeat asks for a column that is not there."""
 
@@ -156,3 +199,47 @@ def test_the_incumbent_breaks_the_promises_under_the_same_traffic(another_door: 
             "no 400 for a well-formed call",
             "no 5xx",
         }
+
+
+NO_COLUMN = "perform r.id from eventlive.registrations r;"
+"""What the incumbent asked for, and there is none."""
+
+# Where it is planted, or what else is; and the promise that then does not hold.
+FAULTS: dict[str, Plant] = {
+    "a heartbeat that comes too early": (
+        "heartbeat_without_write",
+        "if not found then",
+        f"{NO_COLUMN} if not found then",
+    ),
+    "a ping that comes too early": (
+        "webinar_presence_ping",
+        "            return;\n",
+        f"            {NO_COLUMN} return;\n",
+    ),
+    "leaving": ("webinar_leave", "v_now := clock_timestamp();", f"{NO_COLUMN} v_now := clock_timestamp();"),
+    "a guest who enters": (
+        "webinar_enter",
+        "elsif v_webinar.access_policy <> 'guest_allowed' then",
+        "elsif (select count(r.id) from eventlive.registrations r) > 0 then",
+    ),
+    "a second tab": ("close_sessions", "begin\n", f"begin\n {NO_COLUMN}\n"),
+    "the settings": ("webinar_client_settings", "if not found", f"{NO_COLUMN} if not found"),
+    "a heartbeat that registers": (
+        "webinar_session_heartbeat",
+        "return eventlive.heartbeat_without_write(_webinar_id, _session_id, v_user_id, v_now);",
+        """insert into eventlive.registrations (webinar_id, user_id)
+           select _webinar_id, v_user_id where v_user_id is not null on conflict do nothing;
+           return '{"state": "open"}'::jsonb;""",
+    ),
+}
+
+
+def test_a_fault_on_any_way_that_a_visit_takes_breaks_a_promise(another_door: OpenDoor) -> None:
+    """The negative control: a column that is missing is seen wherever it is asked for."""
+    with another_door() as door:
+        for fault, plant in FAULTS.items():
+            with planted(door.db, plant):
+                broken = promises_broken(visited(door, 3, 1, 1))
+            registers = fault == "a heartbeat that registers"
+            assert broken == {"no ping registers" if registers else "no 400 for a well-formed call"}, fault
+        assert promises_broken(visited(door, 3, 1, 1)) == set()

@@ -41,6 +41,17 @@ FILLED = {
     " select id, now() from eventlive.webinars",
 }
 
+COUNTED = """
+    insert into eventlive.webinar_messages (webinar_id, message_id, change_id, user_id, client_message_id, body)
+    select id, n, n, gen_random_uuid(), gen_random_uuid(), 'message ' || n
+      from eventlive.webinars, generate_series(1, 3) n
+"""
+"""From 0008 on messages are counted for each webinar."""
+
+SAME_EVER_SINCE = {
+    "webinar_messages": "webinar_id, message_id, user_id, client_message_id, kind, body, hidden, created_at"
+}
+"""Columns of a table that was given more of them later."""
 
 TABLES_BY_NAME = """
     select c.relname from pg_class c
@@ -49,17 +60,25 @@ TABLES_BY_NAME = """
 
 
 def fill(dsn: str) -> None:
-    run(dsn, *FILLED.values())
+    feeds = "insert into eventlive.webinar_message_feeds select id, 3 from eventlive.webinars"
+    run(dsn, *(FILLED | {"webinar_messages": COUNTED}).values(), feeds)
 
 
 def contents(dsn: str) -> dict[str, list[str]]:
     with connected(dsn) as connection:
-        return {
-            table: [
-                row for (row,) in connection.execute(f"select t::text from eventlive.{table} t order by 1".encode())
-            ]
+        rows = {
+            table: f"(select {SAME_EVER_SINCE.get(table, '*')} from eventlive.{table})"
             for table in [*FILLED, "settings", "webinar_live", "jobs"]
         }
+        return {
+            table: [row for (row,) in connection.execute(f"select t::text from {source} t order by 1".encode())]
+            for table, source in rows.items()
+        }
+
+
+def keys_of(tables: dict[str, list[str]]) -> list[str]:
+    """The keys of the settings."""
+    return [row.strip("()").partition(",")[0] for row in tables["settings"]]
 
 
 def test_every_step_back_gives_the_catalog_before_it_and_data_stays_until_the_tables_go(
@@ -79,9 +98,11 @@ def test_every_step_back_gives_the_catalog_before_it_and_data_stays_until_the_ta
         downgrade(options, "-1")
         assert compare(before[number], whole_catalog(dsn), strict=True) == [], number
         left = contents(dsn)
-        # Settings come and go with the steps that know them; those that stay keep their values.
-        assert set(left["settings"]) <= set(kept["settings"])
-        assert left | {"settings": kept["settings"]} == kept
+        # Settings come and go with the steps that know them, or are shipped with other values; what a webinar has in
+        # force follows them.
+        in_force = {table: kept[table] for table in ("settings", "webinar_live")}
+        assert left | in_force == kept
+        assert set(keys_of(left)) <= set(keys_of(kept))
 
     upgrade(options)
     assert compare(before[-1], whole_catalog(dsn), strict=True) == []
@@ -125,10 +146,129 @@ def test_texts_among_the_settings_are_not_dropped_unasked(empty_database: str) -
     assert ask(dsn, "select from eventlive.settings where value_type = 'text'") == []
 
 
+WITH_MESSAGES = """
+    insert into eventlive.webinars (id, slug, status) values
+        ('00000000-0000-0000-0000-000000000001', 'a', 'live'), ('00000000-0000-0000-0000-000000000002', 'b', 'ended');
+    insert into eventlive.webinar_messages (webinar_id, user_id, client_message_id, body, hidden)
+    select ('00000000-0000-0000-0000-00000000000' || 1 + n % 2)::uuid, gen_random_uuid(), gen_random_uuid(), n, n = 5
+      from generate_series(1, 10) n
+"""
+NUMBERS = "select webinar_id, message_id, change_id, body, hidden from eventlive.webinar_messages order by 1, 2"
+FEEDS = "select right(webinar_id::text, 1), last_change_id from eventlive.webinar_message_feeds order by 1"
+
+
+def test_messages_that_are_there_keep_their_ids_and_their_order(empty_database: str) -> None:
+    dsn = empty_database
+    upgrade(Options(dsn), "0007")
+    run(dsn, WITH_MESSAGES)
+    before = ask(
+        dsn, "select webinar_id, message_id, message_id, body, hidden from eventlive.webinar_messages order by 1, 2"
+    )
+    assert len(before) == 10
+    upgrade(Options(dsn), "0008")
+    assert ask(dsn, NUMBERS) == before
+    assert ask(dsn, FEEDS) == [("1", 10), ("2", 9)]
+    # And on it goes behind them.
+    run(
+        dsn,
+        "insert into eventlive.registrations (webinar_id, user_id)"
+        " select '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-0000000000aa'",
+        """set request.jwt.claims = '{"sub": "00000000-0000-0000-0000-0000000000aa"}';
+           set role authenticated;
+           select eventlive_api.webinar_message_post(
+               '00000000-0000-0000-0000-000000000001', gen_random_uuid(), 'chat', 'new')""",
+    )
+    assert ask(dsn, "select message_id, change_id from eventlive.webinar_messages where body = 'new'") == [(11, 11)]
+
+    downgrade(Options(dsn), "0007")
+    run(
+        dsn,
+        "insert into eventlive.webinar_messages (webinar_id, user_id, client_message_id, body)"
+        " select id, gen_random_uuid(), gen_random_uuid(), 'by the sequence'"
+        "   from eventlive.webinars order by id limit 1",
+    )
+    assert ask(dsn, "select message_id from eventlive.webinar_messages where body = 'by the sequence'") == [(12,)]
+    upgrade(Options(dsn), "0008")
+    assert ask(dsn, FEEDS) == [("1", 12), ("2", 9)]
+
+
+def test_webinars_have_the_new_settings_in_force_and_the_old_ones_again_after_a_step_back(empty_database: str) -> None:
+    dsn = empty_database
+    live = (
+        "select w.slug, l.settings, l.client_settings, l.settings_version, l.as_of, l.fallback_poll_interval_s"
+        "  from eventlive.webinar_live l join eventlive.webinars w on w.id = l.webinar_id order by w.slug"
+    )
+    upgrade(Options(dsn), "0007")
+    run(
+        dsn,
+        WITH_MESSAGES,
+        """update eventlive.webinars set settings = '{"pacing_jitter": 0.25}' where slug = 'a'""",
+        "update eventlive.webinars set status = 'live'",
+        "select eventlive.set_setting('throttle_factor', '0.25')",
+        "update eventlive.webinar_live set participants = 60000, guests = 5000",
+    )
+    before = ask(dsn, live)
+    upgrade(Options(dsn), "0008")
+    after = ask(dsn, live)
+    assert [row[1]["message_rate_limit"] for row in after] == [10, 10]
+    assert [row[2]["message_max_length"] for row in after] == [2000, 2000]
+    assert [row[1]["pacing_jitter"] for row in after] == [0.25, 0.1]
+    assert [row[4] for row in after] == [row[4] for row in before]
+    assert [row[5] for row in after] == [650, 650]
+
+    # As the function itself works it out, but for the audience, which it counts anew.
+    run(dsn, "select eventlive.refresh_webinar_live(id) from eventlive.webinars")
+    refreshed = ask(dsn, live)
+    paced = {"fallback_poll_interval_s": 10}
+    assert [(row[1], row[2], row[3]) for row in refreshed] == [(row[1], row[2] | paced, row[3]) for row in after]
+
+    downgrade(Options(dsn), "0007")
+    assert [(row[1], row[3]) for row in ask(dsn, live)] == [(row[1], row[3]) for row in before]
+    assert [row[2] | paced for row in ask(dsn, live)] == [row[2] | paced for row in before]
+
+
+def test_an_own_value_of_the_longest_interval_stays(empty_database: str) -> None:
+    dsn = empty_database
+    query = "select value, default_value from eventlive.settings where key = 'fallback_poll_max_interval_s'"
+    upgrade(Options(dsn), "0007")
+    run(dsn, "select eventlive.set_setting('fallback_poll_max_interval_s', '120')")
+    upgrade(Options(dsn), "0008")
+    assert ask(dsn, query) == [(120, 3600)]
+    downgrade(Options(dsn), "0007")
+    assert ask(dsn, query) == [(120, 300)]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("select eventlive.set_setting('message_rate_limit', '5')", "settings of messages"),
+        ("update eventlive.webinars set settings = '{\"messages_poll_max\": 7}'", "settings of messages"),
+        ("update eventlive.webinar_messages set change_id = 99 where message_id = 1", r"webinar_messages\.change_id"),
+    ],
+    ids=["setting", "override", "hidden-since"],
+)
+def test_what_the_messages_step_knows_is_not_dropped_unasked(empty_database: str, change: str, told: str) -> None:
+    dsn = empty_database
+    upgrade(Options(dsn), "0007")
+    run(dsn, WITH_MESSAGES)
+    upgrade(Options(dsn), "0008")
+    run(dsn, change)
+    with pytest.raises(StatementError, match=f"holds data: {told}") as caught:
+        downgrade(Options(dsn), "0007")
+    assert caught.value.sqlstate == "55000"
+    assert "--discard-data" in str(caught.value)
+    assert status(dsn).current == "0008"
+    downgrade(Options(dsn, discard_data=True), "0007")
+    assert ask(dsn, "select count(*) from eventlive.webinar_messages") == [(10,)]
+    assert ask(dsn, "select from eventlive.webinars where settings ? 'messages_poll_max'") == []
+    # Nothing that is left keeps the webinars from being changed.
+    run(dsn, """update eventlive.webinars set settings = settings || '{"pacing_jitter": 0.3}'""")
+
+
 def test_every_table_that_users_fill_is_looked_at(empty_database: str) -> None:
     upgrade(Options(empty_database))
     tables = {name for (name,) in ask(empty_database, TABLES_BY_NAME)}
-    ours = {"settings", "jobs", "webinar_live", "installation", "alembic_version"}
+    ours = {"settings", "jobs", "webinar_live", "webinar_message_feeds", "installation", "alembic_version"}
     assert tables - ours == {*FILLED, "job_runs"}
 
 

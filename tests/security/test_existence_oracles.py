@@ -35,6 +35,9 @@ ALIKE = {
     "webinar_enter": "draft, address that is not verified",
     "webinar_grant_role": "webinar, user",
     "webinar_leave": "webinar, session, token",
+    "webinar_message_hide": "webinar, message",
+    "webinar_message_post": "draft",
+    "webinar_messages_poll": "draft",
     "webinar_presence_ping": "webinar",
     "webinar_presence_ping_many": "for service_role alone, which may know everything",
     "webinar_register": "draft, address that is not verified",
@@ -99,7 +102,7 @@ def test_a_draft_of_somebody_else_answers_as_one_that_does_not_exist(
     assert told_apart(whole_scene[0], function, wrong, uuid4(), ELSEWHERE) == []
 
 
-ADMINISTRATION = ["allow_emails", "configure", "eject", "grant_role", "set_status"]
+ADMINISTRATION = ["allow_emails", "configure", "eject", "grant_role", "message_hide", "set_status"]
 
 
 @pytest.mark.parametrize("function", [f"webinar_{name}" for name in ADMINISTRATION])

@@ -18,6 +18,7 @@ from tests.support.bad_input import (
     GUEST_SESSION,
     LEAVE_TOKEN,
     MALFORMED_CLAIMS,
+    MESSAGE,
     NULL_IS_FINE,
     OUT_OF_BOUNDS,
     RUBBISH,
@@ -35,13 +36,15 @@ from tests.support.faults import break_function
 
 @pytest.fixture
 def cast(db: EventliveDatabase) -> Cast:
-    """Everybody, with a session of the attendee and one of a guest."""
+    """Everybody, with a session of the attendee, one of a guest, and a message of the attendee."""
     cast = assemble(db, access_policy="guest_allowed")
     for name, session_id, token in (("attendee", SESSION, LEAVE_TOKEN), ("guest", GUEST_SESSION, new_id())):
         cast.actor(name).call("webinar_enter", webinar_id=WEBINAR, session_id=session_id)
         db.admin.execute(
             "update eventlive.webinar_user_sessions set leave_token = %s where session_id = %s", [token, session_id]
         )
+    message: dict[str, object] = {"client_message_id": new_id(), "kind": "chat", "body": "Hello"}
+    assert cast.actor("attendee").call("webinar_message_post", webinar_id=WEBINAR, **message)["message_id"] == MESSAGE
     return cast
 
 

@@ -29,6 +29,7 @@ class Stage:
     leave_token: UUID
     elsewhere: UUID
     viewer_id: UUID
+    message_id: int
 
     def arguments(self, function: str) -> dict[str, object]:
         """Arguments with which the host's call writes."""
@@ -47,6 +48,10 @@ class Stage:
             "webinar_grant_role": {"webinar_id": self.webinar_id, "user_id": self.viewer_id, "role": "speaker"},
             "webinar_allow_emails": {"webinar_id": self.webinar_id, "emails": ["a@b.example"]},
             "webinar_eject": {"webinar_id": self.webinar_id, "user_id": self.viewer_id},
+            "webinar_message_post": {
+                "webinar_id": self.webinar_id, "client_message_id": new_id(), "kind": "chat", "body": "Hello",
+            },
+            "webinar_message_hide": {"webinar_id": self.webinar_id, "message_id": self.message_id},
         }  # fmt: skip
         return arguments[function]
 
@@ -77,8 +82,10 @@ def stage(db: EventliveDatabase) -> Stage:
     webinar_id = db.webinar(host=host.user_id)
     db.register(webinar_id, viewer_id)
     reply = host.call("webinar_enter", webinar_id=webinar_id, session_id=session_id)
+    message: dict[str, object] = {"client_message_id": new_id(), "kind": "chat", "body": "Hello"}
+    message_id = host.call("webinar_message_post", webinar_id=webinar_id, **message)["message_id"]
     db.shift_time("5 minutes")
-    return Stage(db, host, webinar_id, session_id, UUID(reply["leave_token"]), db.webinar(), viewer_id)
+    return Stage(db, host, webinar_id, session_id, UUID(reply["leave_token"]), db.webinar(), viewer_id, message_id)
 
 
 def volatile_functions(db: EventliveDatabase) -> set[str]:
@@ -97,6 +104,8 @@ DURABLE = (
     "webinar_grant_role",
     "webinar_allow_emails",
     "webinar_eject",
+    "webinar_message_post",
+    "webinar_message_hide",
 )
 
 

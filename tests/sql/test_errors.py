@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from eventlive_db.client import Identity, RpcError
+from eventlive_db.client.errors import EventliveError, from_psycopg
 from tests.support.actors import Actor, new_id
 from tests.support.cast import USERS, WEBINAR, Cast, assemble
 from tests.support.database import EventliveDatabase
 from tests.support.errors import TOKENS, assert_conforms
 
-Scenario = Callable[[Cast], RpcError]
+Scenario = Callable[[Cast], EventliveError]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def refused(caller: str, function: str, /, **arguments: object) -> Scenario:
 def with_webinar(refusal: Scenario, **properties: str) -> Scenario:
     """The same in a webinar with other properties."""
 
-    def run(cast: Cast) -> RpcError:
+    def run(cast: Cast) -> EventliveError:
         for column, value in properties.items():
             cast.db.admin.execute(f"update eventlive.webinars set {column} = %s".encode(), [value])
         return refusal(cast)
@@ -51,7 +52,7 @@ def asking_before_a_request(claims: dict[str, object]) -> Scenario:
 def entering_twice(policy: str, **settings: str) -> Scenario:
     """A second session beside the first, under a policy for duplicate logins."""
 
-    def run(cast: Cast) -> RpcError:
+    def run(cast: Cast) -> EventliveError:
         cast.actor("attendee").call("webinar_enter", webinar_id=WEBINAR, session_id=new_id())
         return with_webinar(
             refused("attendee", "webinar_enter", session_id=new_id()), duplicate_login_policy=policy, **settings
@@ -84,6 +85,20 @@ def entering_again_after(end: Callable[[Cast, dict[str, object], str], object], 
         return cast.actor(caller).refused("webinar_enter", **session)
 
     return run
+
+
+def posting_too_much(cast: Cast) -> RpcError:
+    """One message more than is allowed."""
+    message: dict[str, object] = {"webinar_id": WEBINAR, "kind": "chat", "body": "Hello"}
+    cast.db.admin.execute("""update eventlive.webinars set settings = '{"message_rate_limit": 1}'""")
+    cast.actor("attendee").call("webinar_message_post", client_message_id=new_id(), **message)
+    return cast.actor("attendee").refused("webinar_message_post", client_message_id=new_id(), **message)
+
+
+def polling_where_it_is_switched_off(cast: Cast) -> EventliveError:
+    """As all of 503, the client has it among what may be tried again."""
+    cast.db.admin.execute("""update eventlive.webinars set settings = '{"fallback_enabled": false}'""")
+    return from_psycopg(cast.actor("attendee").broken("webinar_messages_poll", webinar_id=WEBINAR))
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -127,6 +142,9 @@ SCENARIOS: dict[str, Scenario] = {
         lambda cast, session, token: cast.actor("attendee").call("webinar_leave", **session, leave_token=token)
     ),
     "too_many_sessions": entering_twice("allow", settings='{"max_open_sessions_per_user": 1}'),
+    "message_not_found": refused("host", "webinar_message_hide", message_id=1),
+    "too_many_messages": posting_too_much,
+    "fallback_disabled": polling_where_it_is_switched_off,
 }
 
 

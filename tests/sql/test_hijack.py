@@ -10,11 +10,13 @@ import pytest
 from tests.support.actors import new_id
 from tests.support.database import EventliveDatabase
 
-CALLS = {
+CALLS: dict[str, dict[str, object]] = {
     "webinar_register": {},
     "webinar_client_settings": {},
     "webinar_presence_ping": {},
     "webinar_enter": {"session_id": new_id()},
+    "webinar_messages_poll": {},
+    "webinar_message_post": {"client_message_id": new_id(), "kind": "chat", "body": "Hello"},
 }
 
 

@@ -154,7 +154,7 @@ def test_every_setting_is_shipped_at_its_default_and_says_what_it_is(db: Eventli
         assert value == default, key
         assert description.endswith("."), key
         if value_type == "integer":
-            assert unit in {"rows", "bytes", "s"}, key
+            assert unit in {"rows", "bytes", "characters", "s"}, key
         elif value_type == "boolean":
             assert unit is None, key
         elif value_type == "text":

@@ -39,6 +39,7 @@ VISIBLE_IN_TABLES = """
 table                stranger  attendee  moderator  host      host_elsewhere  admin    service
 webinar_messages     own       own       ours       ours+own  elsewhere       all      all
 webinar_live         none      none      ours       ours      elsewhere       all      all
+webinar_message_feeds none     none      ours       ours      elsewhere       all      all
 webinar_access_logs  none      none      ours       ours      elsewhere       all      all
 settings             none      none      none       none      none            none     all
 jobs                 none      none      none       none      none            none     all
@@ -68,6 +69,7 @@ KEYS = {
     "profiles": "null::uuid, user_id",
     "webinar_messages": "webinar_id, user_id, message_id",
     "webinar_live": "webinar_id, null::uuid",
+    "webinar_message_feeds": "webinar_id, null::uuid",
     "webinar_access_logs": "webinar_id, null::uuid",
     "settings": "null::uuid, null::uuid, key",
     "jobs": "null::uuid, null::uuid, name",
@@ -99,10 +101,13 @@ def cast(db: EventliveDatabase) -> Cast:
             [webinar_id],
         )
         db.admin.execute(
-            "insert into eventlive.webinar_messages (webinar_id, user_id, client_message_id, body)"
-            " select webinar_id, user_id, gen_random_uuid(), 'hi' from eventlive.registrations where webinar_id = %s",
+            "insert into eventlive.webinar_messages"
+            " (webinar_id, user_id, client_message_id, body, message_id, change_id)"
+            " select webinar_id, user_id, gen_random_uuid(), 'hi', n, n"
+            "   from (select r.*, row_number() over () as n from eventlive.registrations r where webinar_id = %s) r",
             [webinar_id],
         )
+        db.admin.execute("insert into eventlive.webinar_message_feeds values (%s, 1)", [webinar_id])
     db.admin.execute("insert into eventlive.profiles (user_id) values (%s), (%s)", [USERS["attendee"], USERS["host"]])
     db.admin.execute("insert into eventlive.jobs values ('a_job', '* * * * *', '1 hour', true, null, 'A job.')")
     db.admin.execute("insert into eventlive.job_runs (job_name, started_at) values ('a_job', now())")

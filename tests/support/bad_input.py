@@ -8,6 +8,8 @@ from tests.support.actors import new_id
 from tests.support.cast import ELSEWHERE, USERS, WEBINAR
 
 SESSION, GUEST_SESSION, LEAVE_TOKEN = UUID(int=0x501), UUID(int=0x502), UUID(int=0x503)
+MESSAGE = 1
+"""The one message in WEBINAR, the attendee's."""
 ATTENDEE, STRANGER = USERS["attendee"], USERS["stranger"]
 
 # Who calls, and arguments that are right. A new function needs a line here, and one in each table that follows.
@@ -19,6 +21,12 @@ VALID: dict[str, tuple[str, dict[str, object]]] = {
     "webinar_leave": ("guest", {"webinar_id": WEBINAR, "session_id": SESSION, "leave_token": LEAVE_TOKEN}),
     "webinar_presence_ping_many": ("service", {"webinar_id": WEBINAR, "user_ids": [ATTENDEE]}),
     "webinar_client_settings": ("guest", {"webinar_id": WEBINAR}),
+    "webinar_messages_poll": ("attendee", {"webinar_id": WEBINAR, "after": 0, "limit": 50}),
+    "webinar_message_post": (
+        "attendee",
+        {"webinar_id": WEBINAR, "client_message_id": new_id(), "kind": "chat", "body": "Hello"},
+    ),
+    "webinar_message_hide": ("host", {"webinar_id": WEBINAR, "message_id": MESSAGE, "hidden": True}),
     "pre_request": ("guest", {}),
     "webinar_create": (
         "admin",
@@ -55,6 +63,9 @@ UNKNOWN_WEBINAR = {
     "webinar_leave": "session_not_found",
     "webinar_presence_ping_many": "webinar_not_found",
     "webinar_client_settings": "webinar_not_found",
+    "webinar_messages_poll": "webinar_not_found",
+    "webinar_message_post": "webinar_not_found",
+    "webinar_message_hide": "not_allowed",
     "pre_request": None,
     "webinar_create": None,
     # To a host of another webinar, one that does not exist looks like one that is not theirs.
@@ -73,6 +84,9 @@ WITHOUT_CLAIMS = {
     "webinar_session_heartbeat": "session_not_found",
     "webinar_leave": None,
     "webinar_client_settings": None,
+    "webinar_messages_poll": "guests_not_allowed",
+    "webinar_message_post": "unauthenticated",
+    "webinar_message_hide": "unauthenticated",
     "pre_request": "token_not_accepted",
     "webinar_create": "unauthenticated",
     "webinar_configure": "unauthenticated",
@@ -170,6 +184,20 @@ OUT_OF_BOUNDS: list[tuple[str, str, dict[str, object], str]] = [
     ("webinar_allow_emails", "line-end", {"emails": ["a@b.example\n"]}, "invalid_argument"),
     ("webinar_allow_emails", "overlong", {"emails": ["a" * 320 + "@b.example"]}, "invalid_argument"),
     ("webinar_allow_emails", "too-many", {"emails": ["a@b.example"] * 10_001}, "invalid_argument"),
+    ("webinar_messages_poll", "before-the-end", {"after": -2}, "invalid_argument"),
+    ("webinar_messages_poll", "limit-zero", {"limit": 0}, "invalid_argument"),
+    ("webinar_messages_poll", "limit-negative", {"limit": -1}, "invalid_argument"),
+    ("webinar_message_post", "unknown-kind", {"kind": "joke"}, "invalid_argument"),
+    ("webinar_message_post", "overlong-kind", {"kind": MEGABYTE}, "invalid_argument"),
+    ("webinar_message_post", "body-empty", {"body": ""}, "invalid_argument"),
+    ("webinar_message_post", "body-blank", {"body": " \n\t "}, "invalid_argument"),
+    ("webinar_message_post", "body-of-2001", {"body": "x" * 2001}, "invalid_argument"),
+    ("webinar_message_post", "overlong-body", {"body": MEGABYTE}, "invalid_argument"),
+    ("webinar_message_post", "control-characters", {"body": CONTROL}, "invalid_argument"),
+    ("webinar_message_post", "line-end-of-old", {"body": "a\rb"}, "invalid_argument"),
+    ("webinar_message_post", "control-characters-of-8-bits", {"body": "a\x9bb"}, "invalid_argument"),
+    ("webinar_message_hide", "unknown-message", {"message_id": 4711}, "message_not_found"),
+    ("webinar_message_hide", "negative-message", {"message_id": -1}, "message_not_found"),
     ("webinar_eject", "nobody", {"user_id": None}, "invalid_argument"),
     ("webinar_eject", "user-and-session", {"session_id": SESSION}, "invalid_argument"),
     ("webinar_eject", "unknown-user", {"user_id": STRANGER}, "invalid_argument"),

@@ -21,6 +21,7 @@ TABLES = (
     "webinar_user_sessions",
     "event_access_logs",
     "webinar_messages",
+    "webinar_message_feeds",
     "settings",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eventlive_db.client import RpcError
+from eventlive_db.client import EventliveError
 from eventlive_db.resources import sql_dir
 
 TOKENS: dict[str, int] = {
@@ -16,7 +16,7 @@ TOKENS: dict[str, int] = {
 """Token to HTTP status, as ``raise_error`` knows them."""
 
 
-def assert_conforms(error: RpcError) -> None:
+def assert_conforms(error: EventliveError) -> None:
     """Fail where an error breaks the contract: a token that is declared, its status, one ASCII line, advice."""
     assert TOKENS.get(error.token) == error.status
     assert error.message.isascii()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from hypothesis import strategies as st
-
-from tests.support.http_door import sign
 
 INJECTIONS = (
     "'; drop table eventlive.registrations; --",
@@ -54,12 +53,21 @@ huge = st.sampled_from(("x" * 300_000, ["x"] * 20_000, {"a": "y" * 100_000})) | 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent."""
+    """What is sent.
+
+    Attributes:
+        caller: The name of the one who sends it.
+        function: The function that is called, if one is.
+        given: Its arguments, as far as they can be read.
+    """
 
     method: str
     path: str
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    caller: str = ""
+    function: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,15 @@ class Targets:
         functions: Name to the names of the parameters.
         views: Name to the names of the columns.
         good: Values that are right, by name of the parameter or column.
-        writable: The views that may be written to without a status of 500 (see ``test_views``).
+        right: Function to calls that succeed: by whom, with what.
+        callers: Everybody.
     """
 
     functions: dict[str, list[str]]
     views: dict[str, list[str]]
     good: dict[str, list[object]]
-    writable: list[str]
+    right: dict[str, list[tuple[str, dict[str, Any]]]]
+    callers: list[str]
 
 
 def to_json(value: object) -> bytes:
@@ -100,22 +110,40 @@ def arguments(names: list[str], good: dict[str, list[object]]) -> st.SearchStrat
 
 
 @st.composite
+def aims(draw: st.DrawFn, targets: Targets, function: str) -> tuple[str, dict[str, Any]]:
+    """By whom and with what: a call that succeeds, now and then with somebody or something else; or anything."""
+    anybody = st.sampled_from(targets.callers)
+    if not draw(st.integers(0, 3)):
+        return draw(anybody), draw(arguments(targets.functions[function], targets.good))
+    caller, given = draw(st.sampled_from(targets.right[function]))
+    if not draw(st.integers(0, 4)):
+        caller = draw(anybody)
+    if given and not draw(st.integers(0, 3)):
+        given = given | {draw(st.sampled_from(sorted(given))): draw(documents | huge)}
+    return caller, dict(given)
+
+
+@st.composite
 def calls(draw: st.DrawFn, targets: Targets) -> Request:
     """A call of a function."""
     name = draw(st.sampled_from(sorted(targets.functions)))
-    given = draw(arguments(targets.functions[name], targets.good))
-    if given and draw(st.integers(0, 30)) == 0:
-        given[draw(st.sampled_from(sorted(given)))] = draw(huge)
-    if draw(st.integers(0, 5)) == 0:
+    caller, given = draw(aims(targets, name))
+    if draw(st.integers(0, 7)) == 0:
         query = "&".join(f"{quote_plus(key, errors='replace')}={in_query(value)}" for key, value in given.items())
         if len(query) > LONGEST_QUERY:
             query = query[:LONGEST_QUERY].rpartition("&")[0]  # never within an escape: see test_requests
-        return Request(draw(st.sampled_from(("GET", "HEAD", "POST"))), f"/rpc/{name}?{query}")
-    if draw(st.integers(0, 2)):
-        return Request("POST", f"/rpc/{name}", to_json(given))
+        method = draw(st.sampled_from(("GET", "HEAD", "POST")))
+        return Request(method, f"/rpc/{name}?{query}", caller=caller, function=name, given=given)
+    if draw(st.integers(0, 3)):
+        return call(name, caller, given)
     body = to_json(draw(st.sampled_from((given, given, [given], [given, given], [[given]]))))
     body = draw(st.sampled_from((body, body, body[:-1], body + b"\xff", b"", body * 2)))
-    return Request("POST", f"/rpc/{name}", body, draw(headers))
+    return Request("POST", f"/rpc/{name}", body, draw(headers), caller, name, given)
+
+
+def call(function: str, caller: str, given: Mapping[str, Any]) -> Request:
+    """The plain call of a function."""
+    return Request("POST", f"/rpc/{function}", to_json(given), caller=caller, function=function, given=dict(given))
 
 
 def in_query(value: object) -> str:
@@ -148,17 +176,19 @@ def reads(draw: st.DrawFn, targets: Targets) -> Request:
             max_size=4,
         )
     )
-    return Request(draw(st.sampled_from(("GET", "GET", "HEAD"))), f"/{name}?{'&'.join(parts)}", None, draw(headers))
+    method, caller = draw(st.sampled_from(("GET", "GET", "HEAD"))), draw(st.sampled_from(targets.callers))
+    return Request(method, f"/{name}?{'&'.join(parts)}", None, draw(headers), caller)
 
 
 @st.composite
 def writes(draw: st.DrawFn, targets: Targets) -> Request:
     """An attempt to write through a view."""
-    name = draw(st.sampled_from(targets.writable))
+    name = draw(st.sampled_from(sorted(targets.views)))
     row = draw(arguments(targets.views[name], targets.good))
     method = draw(st.sampled_from(("POST", "PATCH", "PUT", "DELETE")))
     query = draw(st.sampled_from(("", f"?{targets.views[name][0]}=not.is.null", "?limit=1", "?columns=nonsense")))
-    return Request(method, f"/{name}{query}", to_json(draw(st.sampled_from((row, [row])))), draw(headers))
+    body, caller = to_json(draw(st.sampled_from((row, [row])))), draw(st.sampled_from(targets.callers))
+    return Request(method, f"/{name}{query}", body, draw(headers), caller)
 
 
 headers = (
@@ -193,22 +223,25 @@ headers = (
 
 def requests(targets: Targets) -> st.SearchStrategy[Request]:
     """All kinds, calls more often than the others."""
-    return st.one_of(calls(targets), calls(targets), reads(targets), writes(targets))
+    return st.one_of(calls(targets), calls(targets), calls(targets), reads(targets), writes(targets))
 
 
-def forged_claims(user_id: str) -> st.SearchStrategy[str]:
-    """Tokens with a good signature and claims that are not: of a user, never of the service."""
+def forged_claims(user_id: str, audience: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Claims that are none of a good token's, or not all of them: of a user, never of the service."""
     return st.fixed_dictionaries(
         {
             "role": st.sampled_from(("authenticated",) * 4 + ("anon", "postgres", "eventlive_owner", "", "none")),
             "sub": st.just(user_id) | st.just(user_id) | documents,
-            "exp": st.just(4_000_000_000) | st.sampled_from((4_000_000_000.5, 1, "4000000000", 10**400)) | documents,
+            "aud": st.just(audience) | st.just(audience) | st.just([audience, "x"]) | documents,
+            "exp": st.just(4_000_000_000)
+            | st.just(4_000_000_000)
+            | st.sampled_from((4_000_000_000.5, 1, "4000000000", 10**400))
+            | documents,
         },
         optional={
             "email": texts,
             "email_verified": st.booleans() | texts,
             "iss": documents,
-            "aud": documents,
             "nbf": st.sampled_from((0, 0, 4_000_000_000)),
         },
-    ).map(sign)
+    )

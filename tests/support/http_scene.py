@@ -25,6 +25,18 @@ REPLIES: dict[str, set[str] | None] = {
     "webinar_session_heartbeat": {"state", "next_heartbeat_s", "server_time", "settings_version"},
     "webinar_leave": None,
     "webinar_client_settings": {"presence_ping_interval_s", "session_heartbeat_interval_s", "settings_version"},
+    "webinar_messages_poll": {"messages", "cursor", "more", "next_poll_s"},
+    "webinar_message_post": {
+        "message_id",
+        "user_id",
+        "kind",
+        "body",
+        "hidden",
+        "created_at",
+        "client_message_id",
+        "created",
+    },
+    "webinar_message_hide": {"webinar_id", "message_id", "hidden", "changed"},
     "pre_request": None,
     "webinar_presence_ping_many": {"refreshed", "not_registered"},
     "webinar_create": {"webinar_id", "slug", "status", "created"},
@@ -35,7 +47,7 @@ REPLIES: dict[str, set[str] | None] = {
     "webinar_eject": {"webinar_id", "closed_sessions"},
 }
 
-STABLE = {"webinar_client_settings", "pre_request"}
+STABLE = {"webinar_client_settings", "webinar_messages_poll", "pre_request"}
 
 
 @dataclass(slots=True)
@@ -59,6 +71,12 @@ class Scene:
         answer = self.door.call("webinar_enter", caller, webinar_id=self.webinar_id, session_id=session_id)
         return session_id, UUID(answer.data["leave_token"])
 
+    def post(self, caller: Caller) -> int:
+        """Post a message, and return its id."""
+        message: dict[str, object] = {"client_message_id": new_id(), "kind": "chat", "body": "Hello"}
+        answer = self.door.call("webinar_message_post", caller, webinar_id=self.webinar_id, **message)
+        return int(answer.data["message_id"])
+
     def arguments(self, function: str, caller: Caller) -> dict[str, object]:
         """Arguments with which this caller may succeed if anybody of that kind may."""
         webinar: dict[str, object] = {"webinar_id": self.webinar_id}
@@ -69,8 +87,11 @@ class Scene:
         if function == "webinar_leave":
             session_id, leave_token = self.enter(self.bystander)
             return webinar | {"session_id": session_id, "leave_token": leave_token}
+        if function == "webinar_message_hide":
+            return webinar | {"message_id": self.post(self.bystander)}
         more: dict[str, dict[str, object]] = {
             "webinar_enter": webinar | {"session_id": new_id()},
+            "webinar_message_post": webinar | {"client_message_id": new_id(), "kind": "chat", "body": "Ünïc 🎥"},
             "webinar_presence_ping_many": webinar | {"user_ids": [self.bystander.user_id, new_id()]},
             "webinar_create": {"slug": f"new-{new_id()}"},
             "webinar_configure": webinar | {"changes": {"title": "Ünïc 🎥"}},

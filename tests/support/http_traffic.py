@@ -80,6 +80,16 @@ class Traffic:
         await writer.drain()
         return reader, writer
 
+    async def several(
+        self, chance: random.Random, function: str, caller: Caller, /, **arguments: object
+    ) -> list[Answer]:
+        """The same call several times at once, of which one is given up."""
+        calls: list[Coroutine[Any, Any, Answer | None]] = [
+            self.call(function, caller, **arguments) for _ in range(REPEATS)
+        ]
+        calls.insert(chance.randrange(len(calls)), self.give_up(function, caller, **arguments))
+        return [answer for answer in await asyncio.gather(*calls) if answer]
+
     async def one_viewer(self, caller: Caller, chance: random.Random) -> None:
         """What the page of one viewer did: enter, ping, beat and leave, each of them several times at once."""
         session = {"session_id": new_id()}
@@ -90,11 +100,29 @@ class Traffic:
             ("webinar_register", {}),
         ]
         for function, arguments in steps:
-            calls: list[Coroutine[Any, Any, object]] = [
-                self.call(function, caller, **arguments) for _ in range(REPEATS)
-            ]
-            calls.insert(chance.randrange(len(calls)), self.give_up(function, caller, **arguments))
-            await asyncio.gather(*calls)
+            await self.several(chance, function, caller, **arguments)
+
+    async def one_visit(self, caller: Caller, chance: random.Random) -> None:
+        """What somebody does who stays a while: a second tab takes over from the first, and is closed.
+
+        A guest has one tab. It is closed as ``sendBeacon`` does it, without saying who calls.
+        """
+        user = caller.user_id is not None
+        tab = {"session_id": new_id()}
+        await self.several(chance, "webinar_client_settings", caller)
+        [entered, *_] = await self.several(chance, "webinar_enter", caller, **tab)
+        if user:
+            await self.several(chance, "webinar_presence_ping", caller)
+            await self.several(chance, "webinar_register", caller)
+        await self.several(chance, "webinar_session_heartbeat", caller, **tab)
+        if user:
+            second = {"session_id": new_id()}
+            [entered, *_] = await self.several(chance, "webinar_enter", caller, **second, take_over=True)
+            await self.several(chance, "webinar_session_heartbeat", caller, **tab)
+            tab = second
+        token = (entered.data or {}).get("leave_token") or new_id()
+        await self.several(chance, "webinar_leave", Caller("beacon"), **tab, leave_token=token)
+        await self.several(chance, "webinar_session_heartbeat", caller, **tab)
 
     async def only_pings(self, caller: Caller) -> None:
         """Somebody who never entered, and whose page repeats what was refused."""
@@ -104,12 +132,26 @@ class Traffic:
                 self.give_up("webinar_presence_ping", caller),
             )
 
+    async def only_beats(self, caller: Caller, chance: random.Random) -> None:
+        """Somebody who never entered, and whose page beats for a session that does not exist, and pings."""
+        await self.several(chance, "webinar_session_heartbeat", caller, session_id=new_id())
+        await self.several(chance, "webinar_presence_ping", caller)
+
 
 async def storm(traffic: Traffic, viewers: Iterable[Caller], onlookers: Iterable[Caller], seed: int = 1) -> None:
     """All viewers and onlookers at once."""
     chance = random.Random(seed)
     pages = [traffic.one_viewer(caller, chance) for caller in viewers]
     pages += [traffic.only_pings(caller) for caller in onlookers]
+    chance.shuffle(pages)
+    await asyncio.gather(*pages)
+
+
+async def visits(traffic: Traffic, visitors: Iterable[Caller], onlookers: Iterable[Caller], seed: int = 1) -> None:
+    """All visitors, guests among them, and onlookers at once."""
+    chance = random.Random(seed)
+    pages = [traffic.one_visit(caller, chance) for caller in visitors]
+    pages += [traffic.only_beats(caller, chance) for caller in onlookers]
     chance.shuffle(pages)
     await asyncio.gather(*pages)
 
@@ -144,6 +186,8 @@ def promises_broken(traffic: Traffic) -> set[str]:
     for function, answer in traffic.answers:
         if function in {"webinar_enter", "webinar_register"} and not answer.code:
             registration = answer.data if function == "webinar_register" else answer.data["registration"]
+            if registration is None:
+                continue  # a guest
             told.setdefault(registration["user_id"], set()).add(registration["registered_at"])
     answers = [answer for _, answer in traffic.answers]
     checks = {

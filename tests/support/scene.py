@@ -111,7 +111,7 @@ def said(outcome: Any) -> str:
     """What a caller is told, in a word."""
     if isinstance(outcome, RpcError):
         return outcome.token
-    if outcome == "":
+    if outcome is None:
         return "done"
     for key, word in {
         "refreshed": "refreshed-{}",

@@ -30,3 +30,10 @@ select webinar_id, session_id, user_id, '2026-01-01 12:00+00', '2026-01-01 12:00
        300, '00000007-0000-4000-8000-000000000001'
   from viewers
  order by webinar_id, session_id;
+
+insert into eventlive.webinar_messages (
+    webinar_id, message_id, user_id, client_message_id, body, created_at, change_id
+)
+select webinar_id, 10000 + i, user_id, session_id, 'Message ' || i, '2026-01-01 13:00+00', 10000 + i
+  from viewers
+ order by webinar_id, i;

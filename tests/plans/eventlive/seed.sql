@@ -61,3 +61,15 @@ insert into eventlive.webinar_user_sessions (
 values
     ('0000000e-0000-4000-8000-000000000002', '00000005-0000-4000-8000-00000f000001', null,
      '2026-01-01 12:00+00', '2026-01-01 12:00+00', '2100-01-01 00:00+00', 300, '00000007-0000-4000-8000-000000000001');
+
+-- A conversation in the large webinar: of its 2,000 first messages viewer 500 wrote 40, and every tenth is hidden.
+insert into eventlive.webinar_messages (
+    webinar_id, message_id, user_id, client_message_id, body, hidden, created_at, change_id
+)
+select '0000000e-0000-4000-8000-000000000001', i,
+       plans.user_id(case when i % 50 = 0 then 500 else 100000000 + i % 97 end),
+       ('0000000c-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid,
+       'Message ' || i, i % 10 = 7, timestamptz '2026-01-01 12:00+00' + i * interval '1 second', i
+  from generate_series(1, 2000) i;
+insert into eventlive.webinar_message_feeds (webinar_id, last_change_id)
+select w.id, 100000000 from eventlive.webinars w where w.slug <> 'webinar-2';
