@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 
 from eventlive_db.load.herd import BOUND, HerdPlan, run_herd
+from eventlive_db.migrate.options import Options
+from eventlive_db.migrate.runner import upgrade
 
 FAILED = 1
 """Exit status where a run did not keep what it should."""
@@ -49,8 +51,9 @@ def herd(
     # The pool tells of each connection that it loses, which is what this is about.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     terminal = Console(stderr=True)
+    plan = HerdPlan(loops, interval, before, away, after)
     with terminal.status("") as status:
-        result = run_herd(HerdPlan(loops, interval, before, away, after), kind=kind, progress=status.update)
+        result = run_herd(plan, lambda dsn: upgrade(Options(dsn=dsn)), kind=kind, progress=status.update)
     if as_json:
         typer.echo(json.dumps(asdict(result)))
     else:

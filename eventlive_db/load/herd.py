@@ -20,8 +20,6 @@ from psycopg_pool import AsyncConnectionPool
 from eventlive_db.client import AsyncClient, AsyncUserClient, rpc
 from eventlive_db.client.loops import HeartbeatLoop
 from eventlive_db.client.replies import Entry
-from eventlive_db.migrate.options import Options
-from eventlive_db.migrate.runner import upgrade
 from eventlive_db.server import DEMO_SETTINGS, Server, open_server
 
 WINDOW_S = 10.0
@@ -95,12 +93,17 @@ def worst_rate(times: list[float], since: float, window_s: float = WINDOW_S) -> 
 
 
 def run_herd(
-    plan: HerdPlan, *, kind: str | None = None, progress: Callable[[str], None] = lambda _: None
+    plan: HerdPlan,
+    install: Callable[[str], object],
+    *,
+    kind: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> HerdResult:
     """Run it, on a Postgres of this machine.
 
     Args:
         plan: How.
+        install: Installs the schema in the database of a DSN.
         kind: ``installed`` or ``embedded``; default: the first there is.
         progress: Told what is going on.
     """
@@ -112,7 +115,7 @@ def run_herd(
             return stack.enter_context(open_server(kind=kind, settings=DEMO_SETTINGS, data=data, port=port))
 
         server = start(None)
-        upgrade(Options(dsn=server.dsn()))
+        install(server.dsn())
         dsn = server.tcp_dsn()
         port = int(str(psycopg.conninfo.conninfo_to_dict(dsn)["port"]))
         return asyncio.run(_run(plan, dsn, stack.close, lambda: start(port), progress))

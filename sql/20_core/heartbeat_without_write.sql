@@ -8,7 +8,8 @@ declare
     v_session record;
 begin
     select s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.expires_at, l.closed_at, l.settings_version,
-           s.last_heartbeat_at + s.interval_s * interval '1 second' as due_at
+           s.interval_s, l.watch_credit_factor * s.interval_s as credited_s,
+           extract(epoch from _now - s.last_heartbeat_at) as elapsed_s
       into v_session
       from eventlive.webinar_user_sessions s
       join eventlive.webinar_live l on l.webinar_id = s.webinar_id
@@ -41,9 +42,12 @@ begin
         );
     end if;
 
+    -- Not when it would have been due: a first heartbeat comes at a random moment, and who entered together would from
+    -- then on beat together. As long as nothing is lost, the next one comes a whole interval after this one.
     return jsonb_build_object(
         'state', 'open',
-        'next_heartbeat_s', greatest(round(extract(epoch from v_session.due_at - _now), 3), 0.001),
+        'next_heartbeat_s', greatest(
+            round(least(v_session.interval_s::numeric, v_session.credited_s::numeric - v_session.elapsed_s), 3), 0.001),
         'server_time', _now,
         'settings_version', v_session.settings_version
     );

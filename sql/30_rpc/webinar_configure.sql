@@ -26,6 +26,9 @@ begin
     end loop;
 
     select w.* into v_webinar from eventlive.webinars w where w.id = _webinar_id for no key update;
+    if not found then
+        perform eventlive.raise_error('webinar_not_found');  -- deleted since
+    end if;
     if not (case when _changes ? 'settings' then jsonb_typeof(_changes -> 'settings') = 'object' else true end) then
         perform eventlive.raise_error('invalid_argument', '{"argument": "settings", "must_be": "a JSON object of settings"}');
     end if;

@@ -4,6 +4,7 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '5s'
 as $$
 declare
     v_restored boolean := eventlive.restore_durability();
@@ -17,7 +18,8 @@ begin
         perform eventlive.raise_error('invalid_argument', '{"argument": "_status", "must_be": "draft, scheduled, live or ended"}');
     end if;
 
-    -- Waits for those who are coming in at this moment, and keeps out those who come next until this commits.
+    -- Waits for those who are coming in at this moment, and keeps out those who come next until this commits. Not for
+    -- ever: somebody who enters and leaves the transaction open would keep out everybody.
     perform pg_advisory_xact_lock(eventlive.webinar_lock_key(_webinar_id));
     select w.status into v_present from eventlive.webinars w where w.id = _webinar_id for no key update;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventlive_db.load.herd import HerdPlan, HerdResult, run_herd, worst_rate
+from eventlive_db.migrate import Options, upgrade
 
 
 def test_the_worst_ten_seconds_are_found_wherever_they_begin() -> None:
@@ -26,6 +27,7 @@ def test_loops_survive_a_database_that_goes_away_and_comes_back(pytestconfig: py
     kind = pytestconfig.getoption("--pg-kind")
     if kind in {"dsn", "container"}:
         pytest.skip("it stops its Postgres: take --pg-kind installed or embedded")
-    result = run_herd(HerdPlan(loops=40, interval_s=2, before_s=2, away_s=1, after_s=3, connections=4), kind=kind)
+    plan = HerdPlan(loops=40, interval_s=2, before_s=2, away_s=1, after_s=3, connections=4)
+    result = run_herd(plan, lambda dsn: upgrade(Options(dsn=dsn)), kind=kind)
     assert result.alive + sum(result.ended.values()) == 40
     assert set(result.ended) <= {"expired"}

@@ -112,7 +112,7 @@ def test_a_script_leaves_no_lock_behind(empty_database: str) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "back", "problem"),
     [
-        ("base", "0009", False, "there is no revision 0009"),
+        ("base", "9999", False, "there is no revision 9999"),
         ("0002", "0001", False, "is the way back; add --down"),
         ("0001", "0002", True, "is the way forward; leave out --down"),
         ("0002", "0002", False, "nothing to write"),
