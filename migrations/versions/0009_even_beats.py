@@ -1,4 +1,4 @@
-"""Heartbeats stay spread; no count by the planner; a host does not wait for ever; webinars can be deleted."""
+"""Heartbeats stay spread; a host does not wait for ever; webinars can be deleted."""
 
 from eventlive_db.migrate.frozen import run_frozen
 

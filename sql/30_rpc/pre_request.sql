@@ -18,12 +18,6 @@ declare
     v_audience text;
     v_aud json;
 begin
-    -- The planner counts the rows that a caller may not see, too.
-    if current_setting('request.headers', true) ~* 'count=(planned|estimated)' then
-        perform eventlive.raise_error('invalid_argument',
-            '{"argument": "Prefer", "must_be": "count=exact, or no count"}');
-    end if;
-
     -- A request without a token, or with the key that a page carries: nobody in particular.
     if v_role = 'anon' and v_user_id is null and (v_claims ->> 'exp') is null then
         return;
