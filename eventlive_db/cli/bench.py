@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,12 +18,16 @@ from eventlive_db.load.bench import Comparison, Results, write_results
 from eventlive_db.load.bench.client import compare_clients
 from eventlive_db.load.bench.loops import measure_loops
 from eventlive_db.load.bench.results import machine_of
+from eventlive_db.migrate.errors import MigrateError
 from eventlive_db.migrate.options import Options
 from eventlive_db.migrate.runner import upgrade
-from eventlive_db.server import TEST_SETTINGS, Server, open_server
+from eventlive_db.server import TEST_SETTINGS, Server, ServerError, open_server
 
 MISSED = 1
 """Exit status where a target was missed."""
+
+FAILED = 2
+"""Exit status where it could not be measured."""
 
 
 def bench(
@@ -42,8 +47,16 @@ def bench(
     The contenders take turns in one run, and what counts is the median of their ratios, round by round: a machine
     that is busy with other things disturbs all of them alike.
 
-    Exit status: 0; 1 where a ratio is below its target.
+    Exit status: 0; 1 where a ratio is below its target; 2 where it could not be measured.
     """
+    try:
+        _bench(rounds, loops, seconds, kind, out)
+    except (ServerError, MigrateError, psycopg.Error, ValueError) as error:
+        typer.echo(f"eventlive-db: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def _bench(rounds: int, loops: int, seconds: float, kind: str | None, out: Path | None) -> None:
     console, terminal = Console(), Console(stderr=True)
     with _database(kind) as (server, dsns), terminal.status("") as status:
         found = compare_clients(dsns, rounds=rounds, slice_s=seconds, progress=status.update)

@@ -168,6 +168,8 @@ def _fail(error: EventliveError, *, as_json: bool) -> NoReturn:
             "message": error.message,
             "hint": error.hint,
             "retry": error.retry,
+            "retry_after_s": error.retry_after_s,
+            "maybe_done": error.maybe_done,
         }
         typer.echo(json.dumps(said))
     else:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.pq.abc import PGresult
 
 from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
 from eventlive_db.client.attempts import arun
 from eventlive_db.client.calls import API_SCHEMA, Call
 from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
-from eventlive_db.client.exchange import Statement, exchange, is_in_pipeline, require_success, value_of
+from eventlive_db.client.exchange import exchange, is_in_pipeline, require_success, value_of
 from eventlive_db.client.identity import Identity
+from eventlive_db.client.options import TIMEOUT_S
 from eventlive_db.client.resilience import Resilience, usual
 from eventlive_db.client.sources import is_lost
 from eventlive_db.client.sync import require_idle
@@ -50,6 +53,11 @@ class AsyncClient:
         resilience: Retries and the breaker; share one between clients of one server. Default: its own, as
             :func:`~eventlive_db.client.resilience.usual` makes it; ``Resilience(max_attempts=1)`` for neither.
         roles: The database roles that this client takes on.
+        timeout_s: How long to wait for an answer, in seconds; the connection is then closed, since nobody knows what
+            became of the call. ``None`` for as long as it takes.
+
+    Raises:
+        TypeError: The source is none of these.
     """
 
     def __init__(
@@ -60,18 +68,23 @@ class AsyncClient:
         verifier: AsyncTokenVerifier | None = None,
         resilience: Resilience | None = None,
         roles: frozenset[str] = ROLES,
+        timeout_s: float | None = TIMEOUT_S,
     ) -> None:
         self._source: Source
         if isinstance(source, str):
             self._source = Dsn(source)
         elif isinstance(source, psycopg.AsyncConnection):
             self._source = Lent(source)
-        else:
+        elif hasattr(source, "connection"):
             self._source = Pooled(source)
+        else:
+            msg = f"a client needs a DSN, a connection or a pool, not {type(source).__name__}"
+            raise TypeError(msg)
         self._api_schema = api_schema
         self._verifier = verifier
         self._resilience = resilience or usual()
         self._roles = roles
+        self._timeout_s = timeout_s
 
     def as_user(self, who: str | AsyncTokenSource | Known) -> AsyncUserClient:
         """The client of one user; nothing of the user stays on a connection.
@@ -118,22 +131,27 @@ class AsyncClient:
 
     async def _once(self, request: Call[Reply], identity: Identity) -> Reply:
         try:
-            async with self._source.connection() as connection:
-                if not self._source.whole and is_lost(connection):
-                    hint = "Give the client another one; one of a DSN or a pool is replaced by itself."
-                    raise CannotConnectError(503, "unreachable", {}, "the caller's connection is closed or lost", hint)
-                sent = prepare(connection, request, identity, self._api_schema, whole=self._source.whole)
-                try:
-                    reply = await transact(connection, sent)
-                except psycopg.Error as error:
-                    if self._source.whole and error.sqlstate == READ_ONLY:
-                        # Another one may lead to a server that writes, or to this one once it does.
-                        await connection.close()
-                    again = self._source.whole or (sent.ours and not connection.closed)
-                    raise from_psycopg(error, maybe_done=sent.ours, again=again) from error
+            # A caller's connection may be used elsewhere too: from the look at its state to the last answer it is ours.
+            async with self._source.connection() as connection, held(connection, self._timeout_s):
+                return request.read(await self._on(connection, request, identity))
         except psycopg.Error as error:  # there was no connection, so nothing was sent
             raise no_connection(error) from error
-        return request.read(reply)
+
+    async def _on(self, connection: Connection, request: Call[Any], identity: Identity) -> Any:
+        """Make a call on a connection whose lock is held."""
+        whole = self._source.whole
+        if not whole and is_lost(connection):
+            hint = "Give the client another one; one of a DSN or a pool is replaced by itself."
+            raise CannotConnectError(503, "unreachable", {}, "the caller's connection is closed or lost", hint)
+        sent = prepare(connection, request, identity, self._api_schema, whole=whole)
+        try:
+            return await transact(connection, sent, self._timeout_s)
+        except psycopg.Error as error:
+            if whole and error.sqlstate == READ_ONLY:
+                # Another one may lead to a server that writes, or to this one once it does.
+                await connection.close()
+            again = whole or (sent.ours and not connection.closed)
+            raise from_psycopg(error, maybe_done=sent.ours, again=again) from error
 
 
 class AsyncUserClient:
@@ -174,29 +192,48 @@ class _Calls(Protocol):
     async def __call__(self, request: Call[Reply], identity: Callable[[], Awaitable[Identity]]) -> Reply: ...
 
 
-async def transact(connection: Connection, sent: Plan) -> Any:
+@contextlib.asynccontextmanager
+async def held(connection: Connection, timeout_s: float | None) -> AsyncIterator[None]:
+    """Hold the lock of a connection, as each statement of psycopg does.
+
+    Raises:
+        ValueError: Somebody else has held it for so long; a COPY or stream of the same task always does.
+    """
+    try:
+        await asyncio.wait_for(connection.lock.acquire(), timeout_s)
+    except TimeoutError:
+        msg = "the connection is busy with another statement: finish that, then call"
+        raise ValueError(msg) from None
+    try:
+        yield
+    finally:
+        connection.lock.release()
+
+
+async def transact(connection: Connection, sent: Plan, timeout_s: float | None = None) -> Any:
     """Send a call in one round trip, and return what the function returned.
 
     Whatever happens, the connection is left as it was found: outside a transaction, or in the caller's with the
     caller's identity; where that cannot be had it is closed.
 
+    Args:
+        connection: With its lock held.
+        sent: What to send.
+        timeout_s: How long to wait for the answer, in seconds.
+
     Raises:
         psycopg.Error: The call failed.
     """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     done = False
     try:
-        results = await _exchange(connection, sent.statements)
+        results = await connection.wait(exchange(connection.pgconn, sent.statements, deadline))
         require_success(results, connection.info.encoding)
         done = True
     finally:
         if not done:
             await _clean_up(connection, sent)
     return value_of(results[sent.call], connection.info.encoding)
-
-
-async def _exchange(connection: Connection, statements: Sequence[Statement]) -> list[PGresult]:
-    async with connection.lock:
-        return await connection.wait(exchange(connection.pgconn, statements))
 
 
 async def _clean_up(connection: Connection, sent: Plan) -> None:
@@ -206,9 +243,9 @@ async def _clean_up(connection: Connection, sent: Plan) -> None:
         if status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN} or is_in_pipeline(connection.pgconn):
             await connection.close()
         elif sent.ours and status != TransactionStatus.IDLE:
-            await _exchange(connection, [ROLLBACK])
+            await connection.wait(exchange(connection.pgconn, [ROLLBACK]))
         elif not sent.ours and status == TransactionStatus.INTRANS:
-            await _exchange(connection, [PUT_IDENTITY_BACK])
+            await connection.wait(exchange(connection.pgconn, [PUT_IDENTITY_BACK]))
     except psycopg.Error:
         await connection.close()  # and what failed first stays what the caller is told
     except BaseException:
@@ -234,6 +271,7 @@ async def call(connection: Connection, request: Call[Any], identity: Identity, a
     """
     require_idle(connection.autocommit, connection.info.transaction_status)
     try:
-        return await transact(connection, prepare(connection, request, identity, api_schema, whole=True))
+        async with connection.lock:
+            return await transact(connection, prepare(connection, request, identity, api_schema, whole=True))
     except psycopg.Error as error:
         raise_failure(error)

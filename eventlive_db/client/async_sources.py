@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import weakref
 from collections.abc import AsyncIterator
 from typing import Any, Protocol, TypeAlias
 
@@ -14,8 +13,6 @@ from eventlive_db.client.options import connect_options
 from eventlive_db.client.sources import is_lost
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
-
-_locks: weakref.WeakKeyDictionary[Connection, asyncio.Lock] = weakref.WeakKeyDictionary()
 
 
 class Pool(Protocol):
@@ -84,14 +81,11 @@ class Lent:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # One for each connection, not for each client: two clients of one connection must not mix their users.
-        self._lock = _locks.setdefault(connection, asyncio.Lock())
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend it; tasks take turns."""
-        async with self._lock:
-            yield self._connection
+        """Lend it; whoever calls takes its lock."""
+        yield self._connection
 
     async def close(self) -> None:
         """Nothing: it is the caller's."""

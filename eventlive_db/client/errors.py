@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 import psycopg
 
+from eventlive_db.client.exchange import OutOfTimeError
+
 
 class EventliveError(Exception):
     """A call failed, and nothing of it was done, unless ``maybe_done`` says otherwise.
@@ -280,7 +282,10 @@ def from_psycopg(error: psycopg.Error, *, maybe_done: bool = False, again: bool 
         again: Whether the call can be made again; not on a connection that is lost and is the caller's, nor in the
             caller's transaction, which has failed with it.
     """
-    if error.sqlstate is None:
+    if isinstance(error, OutOfTimeError):
+        hint = "Look at what the server is doing, and at timeout_s of the client."
+        found: EventliveError = TimedOutError(None, "timed_out", {}, _first_line(error), hint, maybe_done=maybe_done)
+    elif error.sqlstate is None:
         lost = UnavailableError(503, "unreachable", {}, _first_line(error), "Try again later.", maybe_done=maybe_done)
         found = lost if isinstance(error, psycopg.OperationalError) else _misuse(error)
     else:

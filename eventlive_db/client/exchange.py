@@ -8,6 +8,7 @@ shows the ratio).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,33 +30,41 @@ class Statement:
     values: Sequence[bytes | None] = ()
 
 
-def exchange(connection: PGconn, statements: Sequence[Statement]) -> Generator[Wait, Ready | int, list[PGresult]]:
+class OutOfTimeError(OperationalError):
+    """The answer did not come in time; what was sent may have been done."""
+
+
+def exchange(
+    connection: PGconn, statements: Sequence[Statement], deadline: float | None = None
+) -> Generator[Wait, Ready | int, list[PGresult]]:
     """Send the statements and read their results, in one round trip; for ``Connection.wait``.
 
     Args:
         connection: Idle, or in a transaction, and not in pipeline mode.
         statements: What to send. After one that fails the server skips the others.
+        deadline: The time of ``time.monotonic`` after which nobody waits any more; ``None`` for as long as it takes.
 
     Returns:
         A result for each statement.
 
     Raises:
-        psycopg.OperationalError: The connection is lost.
+        psycopg.OperationalError: The connection is lost, or (:class:`OutOfTimeError`) the time is over.
     """
     connection.enter_pipeline_mode()
     for statement in statements:
-        connection.send_query_params(statement.query, statement.values)
+        connection.send_query_params(statement.query, list(statement.values))
     connection.pipeline_sync()
     while connection.flush():
-        ready = yield Wait.RW
-        if ready & Ready.R:
+        # Nothing is ready where the wait was only interrupted.
+        if (ready := (yield Wait.RW)) and ready & Ready.R:
             connection.consume_input()
+        _require_time(deadline)
     results: list[PGresult] = []
     while True:
         while connection.is_busy():
-            # Nothing is ready where the wait was only interrupted.
             if (yield Wait.R):
                 connection.consume_input()
+            _require_time(deadline)
         result = connection.get_result()
         if result is not None:
             if result.status == ExecStatus.PIPELINE_SYNC:
@@ -66,7 +75,21 @@ def exchange(connection: PGconn, statements: Sequence[Statement]) -> Generator[W
             require_success(results)
             raise OperationalError(connection.get_error_message())
     connection.exit_pipeline_mode()
+    hand_on_notifies(connection)
     return results
+
+
+def _require_time(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() > deadline:
+        msg = "no answer in time"
+        raise OutOfTimeError(msg)
+
+
+def hand_on_notifies(connection: PGconn) -> None:
+    """Give what came by NOTIFY to psycopg, as psycopg does after each of its own statements."""
+    while notify := connection.notifies():
+        if connection.notify_handler is not None:
+            connection.notify_handler(notify)
 
 
 def encoding_of(name: str) -> str:

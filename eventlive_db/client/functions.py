@@ -99,6 +99,12 @@ def _is(kind: type | tuple[type, ...], must_be: str) -> Callable[[Parameter, obj
     return check
 
 
+def _time(parameter: Parameter, value: object) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise _invalid(parameter, "a datetime with a time zone")
+    return value
+
+
 def _list_of(check: Callable[[Parameter, object], object], must_be: str) -> Callable[[Parameter, object], object]:
     def check_all(parameter: Parameter, value: object) -> object:
         if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
@@ -117,7 +123,7 @@ _CHECKS: Mapping[str, Callable[[Parameter, object], object]] = {
     "integer": _is(int, "a whole number"),
     "bigint": _is(int, "a whole number"),
     "jsonb": _is(Mapping, "an object"),
-    "timestamp with time zone": _is(datetime, "a datetime"),
+    "timestamp with time zone": _time,
     "uuid[]": _list_of(_uuid, "a list of uuids"),
     "text[]": _list_of(_text, "a list of texts"),
 }

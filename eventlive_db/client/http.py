@@ -5,7 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-import httpx
+try:
+    import httpx
+except ModuleNotFoundError as error:
+    msg = "calls over HTTP need httpx: pip install 'eventlive-db[http]'"
+    raise ModuleNotFoundError(msg, name=error.name) from error
 
 from eventlive_db.client.attempts import arun, run
 from eventlive_db.client.calls import API_SCHEMA, Call
@@ -301,6 +305,8 @@ def _encode(request: Call[Any], token: str | None, api_schema: str, api_key: str
 
 def _unanswered(error: httpx.HTTPError) -> EventliveError:
     """Nothing came back; unless no connection was made, the call may have been done."""
+    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        return InvalidCallError(400, "invalid_argument", {}, str(error), "The call could not be sent.")
     message = str(error) or type(error).__name__
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     kind = TimedOutError if isinstance(error, httpx.TimeoutException) and not unsent else UnavailableError

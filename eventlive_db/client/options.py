@@ -6,6 +6,9 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+TIMEOUT_S = 60.0
+"""How long a call waits for its answer, in seconds."""
+
 USUAL = {
     "connect_timeout": 10,
     "application_name": "eventlive-db",

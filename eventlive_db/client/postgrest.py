@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from eventlive_db.client.calls import Call, require_plain_names
-from eventlive_db.client.errors import EventliveError, UnreadableReplyError, error_of
+from eventlive_db.client.errors import EventliveError, UnauthenticatedError, UnreadableReplyError, error_of
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,10 @@ def request_of(call: Call[Any], token: str | None, api_schema: str, api_key: str
     if api_key is not None:
         headers["apikey"] = api_key
     if token is not None:
+        if not _TOKEN.fullmatch(token):
+            raise UnauthenticatedError(
+                401, "token_not_accepted", {"part": "form"}, "Token not accepted", "It is none: get a new one."
+            )
         headers["Authorization"] = f"Bearer {token}"
     # Nothing that is not a number in JSON may pass for one.
     body = json.dumps(call.body(), separators=(",", ":"), allow_nan=False).encode()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any, Protocol, TypeAlias
 
 import psycopg
 
+from eventlive_db.client.exchange import hand_on_notifies
 from eventlive_db.client.options import connect_options
 
 Connection: TypeAlias = psycopg.Connection[Any]
-
-_locks: weakref.WeakKeyDictionary[Connection, threading.Lock] = weakref.WeakKeyDictionary()
-_locks_guard = threading.Lock()
 
 
 def is_lost(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
@@ -26,6 +23,7 @@ def is_lost(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) 
     try:
         connection.pgconn.consume_input()  # takes what the server said last
         connection.pgconn.consume_input()  # and sees that there is no more to come
+        hand_on_notifies(connection.pgconn)
     except psycopg.OperationalError:
         return True
     return False
@@ -97,15 +95,11 @@ class Lent:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        with _locks_guard:
-            # One for each connection, not for each client: two clients of one connection must not mix their users.
-            self._lock = _locks.setdefault(connection, threading.Lock())
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend it; threads take turns."""
-        with self._lock:
-            yield self._connection
+        """Lend it; whoever calls takes its lock."""
+        yield self._connection
 
     def close(self) -> None:
         """Nothing: it is the caller's."""

@@ -7,6 +7,7 @@ caller's next statement runs as whom it would have run before.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,14 +20,16 @@ from eventlive_db.client.exchange import Statement, encoding_of, is_in_pipeline
 from eventlive_db.client.identity import Identity
 
 _SET_IDENTITY = b"select pg_catalog.set_config('role', $1, true), pg_catalog.set_config('request.jwt.claims', $2, true)"
+# Names that no function which a call runs can know or look up: what they hold becomes the caller's identity again.
+_ROLE, _CLAIMS = (f"eventlive.kept_{secrets.token_hex(12)}_{what}" for what in ("role", "claims"))
 _KEEP_IDENTITY = Statement(
-    b"select pg_catalog.set_config('eventlive.caller_role', pg_catalog.current_setting('role'), true),"
-    b" pg_catalog.set_config('eventlive.caller_claims',"
-    b" coalesce(pg_catalog.current_setting('request.jwt.claims', true), ''), true)"
+    f"select pg_catalog.set_config('{_ROLE}', pg_catalog.current_setting('role'), true),"
+    f" pg_catalog.set_config('{_CLAIMS}',"
+    f" coalesce(pg_catalog.current_setting('request.jwt.claims', true), ''), true)".encode()
 )
 PUT_IDENTITY_BACK = Statement(
-    b"select pg_catalog.set_config('role', pg_catalog.current_setting('eventlive.caller_role'), true),"
-    b" pg_catalog.set_config('request.jwt.claims', pg_catalog.current_setting('eventlive.caller_claims'), true)"
+    f"select pg_catalog.set_config('role', pg_catalog.current_setting('{_ROLE}'), true),"
+    f" pg_catalog.set_config('request.jwt.claims', pg_catalog.current_setting('{_CLAIMS}'), true)".encode()
 )
 BEGIN = Statement(b"begin")
 COMMIT = Statement(b"commit")

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eventlive_db.cli.app import app
-from eventlive_db.cli.bench import MISSED
+from eventlive_db.cli.bench import FAILED, MISSED
 from eventlive_db.server import Server
 
 
@@ -34,3 +34,16 @@ def test_a_short_run_measures_every_way_and_drops_its_database(
     with psycopg.connect(pg_server.dsn()) as connection:
         left = connection.execute("select datname from pg_database where datname like 'eventlive_bench%'").fetchall()
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["--kind", "nonsense"], "nonsense"), (["--kind", "dsn"], "DSN"), (["--rounds", "0"], "--rounds")],
+)
+def test_what_cannot_be_measured_is_told_in_a_line(
+    arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVENTLIVE_DSN", raising=False)
+    done = CliRunner().invoke(app, ["bench", *arguments])
+    assert done.exit_code == FAILED, done.output
+    assert says in done.stderr

@@ -29,6 +29,7 @@ ONE = "00000000-0000-0000-0000-000000000001"
         (lambda: rpc.webinar_presence_ping_many(ONE, [ONE, None]), "_user_ids"),  # type: ignore[list-item]
         (lambda: rpc.webinar_allow_emails(ONE, "a@b.example"), "_emails"),
         (lambda: rpc.webinar_allow_emails(ONE, [1]), "_emails"),  # type: ignore[list-item]
+        (lambda: rpc.webinar_create("x", starts_at=datetime(2026, 1, 1)), "_starts_at"),  # noqa: DTZ001
         (lambda: rpc.webinar_create("x", starts_at="now"), "_starts_at"),  # type: ignore[arg-type]
     ],
 )

@@ -127,7 +127,7 @@ def test_a_callers_row_factory_and_cursor_factory_are_its_own(db: EventliveDatab
 
 def test_a_connection_that_is_busy_is_refused(db: EventliveDatabase, viewer: Identity) -> None:
     connection = db.connect()
-    me = Client(connection).as_user(viewer)
+    me = Client(connection, timeout_s=0.05).as_user(viewer)
     with connection.cursor() as cursor, cursor.copy("copy (select generate_series(1, 10)) to stdout") as copy:
         copy.read()
         with pytest.raises(ValueError, match="busy"):

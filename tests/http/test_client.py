@@ -189,6 +189,17 @@ def test_what_is_no_postgrest_is_not_read(door: Door) -> None:
         client.as_guest().call(rpc.webinar_client_settings(uuid4()))
 
 
+@pytest.mark.parametrize("malformed", ["", "a\nb", "a\x00", "ünï", "a b", " a"])
+def test_a_token_that_is_none_is_refused_unsent_and_shuts_out_nobody(malformed: str, door: Door) -> None:
+    webinar = door.db.webinar()
+    with HttpClient(door.server.url) as client:
+        for _ in range(6):
+            with pytest.raises(e.UnauthenticatedError) as caught:
+                client.as_user(malformed).call(rpc.webinar_register(webinar))
+            assert not caught.value.maybe_done
+        assert client.as_user(user()).call(rpc.webinar_register(webinar)).created
+
+
 def test_the_block_of_a_user_ends(door: Door) -> None:
     with HttpClient(door.server.url) as client:
         with client.as_user(user()) as me:

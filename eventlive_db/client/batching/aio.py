@@ -99,11 +99,13 @@ class AsyncPingBatcher:
         self._changed.set()
         self._room.set()
         if self._worker is not None:
-            try:
-                await asyncio.wait_for(self._worker, timeout_s)
-            except TimeoutError:
+            await asyncio.wait({self._worker}, timeout=timeout_s)
+            self._worker.cancel()
+            await asyncio.wait({self._worker})
+            if self._worker.cancelled():
                 message = f"{len(self._pending)} pings could not be sent in time"
-                raise UnavailableError(None, "pings_lost", {"pings": len(self._pending)}, message) from None
+                raise UnavailableError(None, "pings_lost", {"pings": len(self._pending)}, message)
+            self._worker.result()  # the error of a callback
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from eventlive_db.client.errors import CircuitOpenError, EventliveError
+from eventlive_db.client.errors import CircuitOpenError, EventliveError, RateLimitedError
 from eventlive_db.client.resilience.backoff import Backoff, RetryBudget, usual_random
 from eventlive_db.client.resilience.breaker import Breaker, Permit
 
@@ -130,6 +130,8 @@ class Attempts:
         ours = self._resilience
         if not (error.retry and self._repeatable) or isinstance(error, CircuitOpenError):
             return None
+        if isinstance(error, RateLimitedError) and error.sqlstate is not None:
+            return None  # of one user: whoever calls has to hear of it, not wait
         if self._number >= ours.max_attempts:
             return None
         delay_s = ours.backoff.delay_s(self._number, ours.random, error.retry_after_s)

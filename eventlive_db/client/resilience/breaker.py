@@ -23,6 +23,10 @@ from eventlive_db.client.resilience.backoff import usual_random
 _LOG = logging.getLogger(__name__)
 
 
+LONGEST_S = 900.0
+"""However long a server asks for, a breaker is open for no longer, in seconds."""
+
+
 class State(Enum):
     """What a breaker does with a call."""
 
@@ -75,7 +79,10 @@ def counts_as_failure(error: EventliveError) -> bool:
     """
     if isinstance(error, UnavailableError):
         return not (error.sqlstate or "").startswith("PT")
-    return isinstance(error, RateLimitedError | ServerError)
+    if isinstance(error, RateLimitedError):
+        # From a gateway. One that a function raised is about one user, and must not shut out the others.
+        return error.sqlstate is None
+    return isinstance(error, ServerError)
 
 
 class Permit:
@@ -227,7 +234,7 @@ class Breaker:
         self._tell(change)
 
     def _open(self, error: EventliveError | None) -> Change:
-        asked = (error.retry_after_s if error else None) or 0.0
+        asked = min((error.retry_after_s if error else None) or 0.0, LONGEST_S)
         open_s = max(self._open_s, asked) + self._random() * self._jitter * self._open_s
         self._open_until = self._clock() + open_s
         return self._go(State.OPEN, error, open_s)
