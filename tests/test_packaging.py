@@ -104,6 +104,6 @@ def test_nothing_imports_the_parser_at_run_time() -> None:
 
 def test_every_extra_that_the_readme_names_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["dependencies"] == ["psycopg>=3.2"]
+    assert project["dependencies"] == ["psycopg>=3.2.1"]
     assert {"cli", "dev", "lint"} <= set(project["optional-dependencies"])
     assert callable(main)
