@@ -49,12 +49,16 @@ class Dsn:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Connection | None = None
+        self._closed = False
         self._lock = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend it; tasks take turns."""
         async with self._lock:
+            if self._closed:
+                msg = "the client is closed"
+                raise RuntimeError(msg)
             if self._connection is not None and is_lost(self._connection):
                 await self._connection.close()
                 self._connection = None
@@ -69,6 +73,7 @@ class Dsn:
     async def close(self) -> None:
         """Close it."""
         async with self._lock:
+            self._closed = True
             if self._connection is not None:
                 await self._connection.close()
                 self._connection = None

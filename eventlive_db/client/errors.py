@@ -245,7 +245,12 @@ def _other(sqlstate: str, status: int | None) -> tuple[type[EventliveError], int
         return (
             (UnauthenticatedError, 401, "unauthenticated", "Sign in.")
             if status == 401
-            else (ForbiddenError, 403, "permission_denied", "This role may not call this function; see the grants.")
+            else (
+                ForbiddenError,
+                403,
+                "permission_denied",
+                "Grant it to this role; or grant this role to the one that connects.",
+            )
         )
     if sqlstate in {"42883", "3F000", "PGRST106", "PGRST202"}:
         return NotFoundError, 404, "function_not_found", "Apply the migrations; over HTTP, is the schema exposed?"

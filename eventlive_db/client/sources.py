@@ -63,12 +63,16 @@ class Dsn:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Connection | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend it; threads take turns."""
         with self._lock:
+            if self._closed:
+                msg = "the client is closed"
+                raise RuntimeError(msg)
             if self._connection is not None and is_lost(self._connection):
                 self._connection.close()
                 self._connection = None
@@ -83,6 +87,7 @@ class Dsn:
     def close(self) -> None:
         """Close it."""
         with self._lock:
+            self._closed = True
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None

@@ -152,3 +152,18 @@ def test_what_is_no_source_is_refused(source: Any) -> None:
         Client(source)
     with pytest.raises(TypeError, match="needs a DSN, a connection or a pool"):
         AsyncClient(source)
+
+
+def test_a_closed_client_stays_closed(db: EventliveDatabase) -> None:
+    with Client(db.dsn) as client:
+        me = client.as_guest()
+    with pytest.raises(RuntimeError, match="closed"):
+        me.call(rpc.webinar_client_settings(uuid4()))
+
+    async def run() -> None:
+        async with AsyncClient(db.dsn) as client:
+            me = client.as_guest()
+        with pytest.raises(RuntimeError, match="closed"):
+            await me.call(rpc.webinar_client_settings(uuid4()))
+
+    asyncio.run(run())

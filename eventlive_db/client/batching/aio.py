@@ -46,6 +46,7 @@ class AsyncPingBatcher:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._closing = False
+        self._asleep_until: float | None = None
         self._worker: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +84,9 @@ class AsyncPingBatcher:
         taken = self._pending.offer(webinar_id, user_id, self._clock())
         if taken:
             self._book.counts.pings += 1
-            self._changed.set()
+            # Looking at every webinar for each ping would cost more than sending it.
+            if self._asleep_until is None or self._pending.due(webinar_id) < self._asleep_until:
+                self._changed.set()
         return taken
 
     async def close(self, timeout_s: float = 10.0) -> None:
@@ -129,7 +132,7 @@ class AsyncPingBatcher:
 
     async def _wait(self) -> None:
         """Wait for a ping, or until the next batch is due."""
-        due_at = self._pending.due_at(closing=self._closing)
+        due_at = self._asleep_until = self._pending.due_at(closing=self._closing)
         try:
             await asyncio.wait_for(self._changed.wait(), None if due_at is None else max(due_at - self._clock(), 0.0))
         except TimeoutError:

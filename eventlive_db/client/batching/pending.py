@@ -105,6 +105,15 @@ class Pending:
         """
         return min((at for at, _ in self._waiting(closing)), default=None)
 
+    def due(self, webinar_id: UUID) -> float:
+        """When the next batch of a webinar for which somebody waits is to be sent."""
+        webinar = self._webinars[webinar_id]
+        return self._due(webinar, at_once=False)
+
+    def _due(self, webinar: _Webinar, *, at_once: bool) -> float:
+        at_once = at_once or len(webinar.users) >= self._batch_size
+        return max(webinar.not_before, webinar.since + (0 if at_once else self._max_wait_s))
+
     def take(self, now: float, *, closing: bool = False) -> Batch | None:
         """The batch that is due, of the webinar that has waited longest.
 
@@ -125,8 +134,7 @@ class Pending:
         """When each webinar for which somebody waits is due."""
         for webinar_id, webinar in self._webinars.items():
             if webinar.users:
-                at_once = closing or len(webinar.users) >= self._batch_size
-                yield max(webinar.not_before, webinar.since + (0 if at_once else self._max_wait_s)), webinar_id
+                yield self._due(webinar, at_once=closing), webinar_id
 
     def sent(self, batch: Batch) -> None:
         """The batch was answered."""

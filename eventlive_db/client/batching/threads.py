@@ -42,6 +42,7 @@ class PingBatcher:
         self._book = Book(on_not_registered, on_error)
         self._changed = threading.Condition()
         self._closing = False
+        self._asleep_until: float | None = None
         self._given_up = False
         self._broken: BaseException | None = None
         self._worker: threading.Thread | None = None
@@ -73,7 +74,9 @@ class PingBatcher:
             taken = self._changed.wait_for(lambda: self._offer(webinar_id, user_id), timeout_s)
             if taken:
                 self._book.counts.pings += 1
-                self._changed.notify_all()
+                # Looking at every webinar for each ping would cost more than sending it.
+                if self._asleep_until is None or self._pending.due(webinar_id) < self._asleep_until:
+                    self._changed.notify_all()
             return taken
 
     def _offer(self, webinar_id: UUID, user_id: UUID) -> bool:
@@ -137,7 +140,7 @@ class PingBatcher:
                 batch = self._pending.take(self._clock(), closing=self._closing)
                 if batch is not None:
                     return batch
-                due_at = self._pending.due_at(closing=self._closing)
+                due_at = self._asleep_until = self._pending.due_at(closing=self._closing)
                 self._changed.wait(None if due_at is None else max(due_at - self._clock(), 0.0))
             return None
 

@@ -26,6 +26,7 @@ class Batcher(Protocol):
     def offer(self, webinar_id: UUID, user_id: UUID) -> bool: ...
     def close(self, timeout_s: float = 60) -> None: ...
     def idle(self) -> None: ...
+    def turn(self) -> None: ...
     def dispose(self) -> None: ...
     def __len__(self) -> int: ...
 
@@ -54,6 +55,10 @@ class Threaded:
 
     def close(self, timeout_s: float = 60) -> None:
         self.batcher.close(timeout_s)
+
+    def turn(self) -> None:
+        """Let its thread work for a moment."""
+        threading.Event().wait(0.002)
 
     def dispose(self) -> None:
         self.client.close()
@@ -105,6 +110,10 @@ class Looped:
 
     def close(self, timeout_s: float = 60) -> None:
         self.loop.run_until_complete(self.batcher.close(timeout_s))
+
+    def turn(self) -> None:
+        """Let its loop work for a moment."""
+        self.loop.run_until_complete(asyncio.sleep(0.002))
 
     def dispose(self) -> None:
         self.loop.run_until_complete(self.client.close())
@@ -313,3 +322,26 @@ def test_what_it_sends_is_the_batch_function(make: Make, viewers: tuple[UUID, li
         batcher.ping(webinar, user)
     batcher.close()
     assert sent == [rpc.webinar_presence_ping_many(webinar, users)]
+
+
+def test_a_webinar_that_waits_for_long_does_not_hold_up_another(
+    make: Make, db: EventliveDatabase, viewers: tuple[UUID, list[UUID]]
+) -> None:
+    webinar, users = viewers
+    troubled = db.webinar()
+
+    def away(request: Call[Any]) -> None:
+        if request.arguments["_webinar_id"] == troubled:
+            raise UnavailableError(503, "unreachable", retry_after_s=600)
+
+    batcher = make(before=away, max_wait_s=0.01, on_error=lambda *_: None)
+    batcher.ping(troubled, users[0])
+    while not batcher.counts.calls:
+        batcher.turn()
+    batcher.turn()
+    batcher.ping(webinar, users[0])
+    while not batcher.counts.sent:
+        batcher.turn()
+    assert db.count("webinar_live_presence") == 1
+    with pytest.raises(UnavailableError, match="1 pings could not be sent"):
+        batcher.close(0.01)
