@@ -1,8 +1,8 @@
 """Statements and their results as one exchange with the server: all is sent, then all is read. No waiting is done here.
 
 This is libpq's pipeline mode (Postgres manual, "Pipeline Mode") driven directly. psycopg's own pipeline, made for any
-statements, wakes up for each of them; over a Unix socket that costs more than the round trips it saves (``make bench``
-shows the ratio).
+statements, ends with a Flush behind its Sync: where that reaches a pooler in transaction mode after the answer, the
+pooler keeps the server connection for this client until it sends something again, and everybody else waits.
 """
 
 from __future__ import annotations
