@@ -7,8 +7,6 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_deleted boolean;
 begin
     perform pg_advisory_xact_lock(eventlive.webinar_lock_key(_webinar_id));
     perform from eventlive.webinars w where w.id = _webinar_id for update;
@@ -22,8 +20,7 @@ begin
     delete from eventlive.webinar_user_sessions s where s.webinar_id = _webinar_id;
     delete from eventlive.webinar_live_presence p where p.webinar_id = _webinar_id;
     delete from eventlive.webinars w where w.id = _webinar_id;
-    v_deleted := found;
-    return v_deleted;
+    return true;
 end
 $$;
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.actors import Actor, new_id
+from tests.support.actors import Actor, in_background, new_id, wait_until_blocked
 from tests.support.cast import ELSEWHERE, USERS, WEBINAR, Cast, assemble
 from tests.support.database import EventliveDatabase
 from tests.support.faults import break_function
@@ -223,3 +223,24 @@ def test_an_ejection_that_leaves_the_presence_is_seen(cast: Cast) -> None:
     break_function(cast.db, "webinar_eject", "presence p where", "presence p where false and")
     cast.actor("host").call("webinar_eject", webinar_id=WEBINAR, user_id=ATTENDEE)
     assert cast.db.count("webinar_live_presence") == 1
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_host_does_not_wait_for_ever_for_an_entry_that_stays_open(db: EventliveDatabase, bounded: bool) -> None:
+    """Shortened here to what a test can wait for; without it, the negative control, the host waits on."""
+    function = "eventlive.webinar_set_status(uuid, text)"
+    assert "lock_timeout=5s" in db.value("select proconfig from pg_proc where oid = %s::regprocedure", function)
+    db.admin.execute(
+        f"alter function {function} {'set lock_timeout = 50' if bounded else 'reset lock_timeout'}".encode()
+    )
+    webinar_id, host, user = db.webinar(), db.service(), db.user()
+    with user.transaction() as entry:
+        entry.call("webinar_enter", webinar_id=webinar_id, session_id=new_id())
+        if bounded:
+            error = host.broken("webinar_set_status", webinar_id=webinar_id, status="ended")
+            assert error.sqlstate == "55P03"
+        else:
+            ending = in_background(lambda: host.call("webinar_set_status", webinar_id=webinar_id, status="ended"))
+            wait_until_blocked(db.admin, host.pid)
+    if not bounded:
+        assert ending.result()["changed"]
