@@ -19,10 +19,15 @@ create table eventlive.webinar_live (
     pacing_jitter real not null,
     settings jsonb not null,
     client_settings jsonb not null,
-    settings_version text not null
+    settings_version text not null,
+    total_attendees integer not null default 0,
+    sample_count bigint not null default 0,
+    sum_participants bigint not null default 0,
+    sum_guests bigint not null default 0,
+    load_high boolean not null default false
 ) with (fillfactor = 50);
 
-comment on table eventlive.webinar_live is 'Audience, pace and settings in force of each webinar. Written by refresh_webinar_live alone.';
+comment on table eventlive.webinar_live is 'Audience, pace and settings in force of each webinar. Written by refresh_webinar_live and rollup_live.';
 comment on column eventlive.webinar_live.webinar_id is 'The webinar.';
 comment on column eventlive.webinar_live.participants is 'Registered users present at as_of.';
 comment on column eventlive.webinar_live.guests is 'Guests watching at as_of.';
@@ -38,9 +43,14 @@ comment on column eventlive.webinar_live.throttle_factor is 'Setting in force.';
 comment on column eventlive.webinar_live.expiry_factor is 'Setting in force.';
 comment on column eventlive.webinar_live.watch_credit_factor is 'Setting in force.';
 comment on column eventlive.webinar_live.pacing_jitter is 'Setting in force.';
-comment on column eventlive.webinar_live.settings is 'All settings in force, overrides applied.';
+comment on column eventlive.webinar_live.settings is 'All settings in force that a webinar may override, overrides applied.';
 comment on column eventlive.webinar_live.client_settings is 'What clients are sent: the visible settings, intervals paced.';
 comment on column eventlive.webinar_live.settings_version is 'Changes when client_settings does; for comparing, nothing else.';
+comment on column eventlive.webinar_live.total_attendees is 'Different users, and guest sessions, that have watched; it never falls.';
+comment on column eventlive.webinar_live.sample_count is 'Samples that went into the timeline.';
+comment on column eventlive.webinar_live.sum_participants is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.sum_guests is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.load_high is 'Whether, at as_of, the audience was paced or connections were scarce.';
 
 alter table eventlive.webinar_live enable row level security;
 create policy webinar_live_staff on eventlive.webinar_live for select to authenticated, service_role

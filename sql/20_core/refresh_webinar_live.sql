@@ -14,9 +14,7 @@ declare
     v_participants integer;
     v_guests integer;
     v_registered integer;
-    v_ping_s real;
-    v_heartbeat_s real;
-    v_poll_s real;
+    v_pace record;
 begin
     -- Locked before anything is read: of two that overlap, the second one must see what the first one wrote. The
     -- settings come second, as in set_setting.
@@ -39,7 +37,7 @@ begin
      where s.webinar_id = _webinar_id and s.user_id is null and s.exited_at is null and s.expires_at > v_now;
     select count(*) into v_registered from eventlive.registrations r where r.webinar_id = _webinar_id;
 
-    select jsonb_object_agg(s.key, coalesce(v_overrides -> s.key, s.value)),
+    select jsonb_object_agg(s.key, coalesce(v_overrides -> s.key, s.value)) filter (where s.per_webinar),
            jsonb_object_agg(s.key, coalesce(v_overrides -> s.key, s.value)) filter (where s.client_visible)
       into v_settings, v_client_settings
       from eventlive.settings s;
@@ -47,21 +45,9 @@ begin
     -- The version leaves pacing out: an audience that grows must not make every client fetch its settings again.
     v_version := left(encode(sha256(convert_to(v_client_settings::text, 'UTF8')), 'hex'), 12);
 
-    v_ping_s := eventlive.paced_interval_s(
-        (v_settings ->> 'presence_ping_interval_s')::real, (v_settings ->> 'presence_ping_max_interval_s')::real,
-        (v_settings ->> 'presence_target_rps')::real, v_participants);
-    v_heartbeat_s := eventlive.paced_interval_s(
-        (v_settings ->> 'session_heartbeat_interval_s')::real, (v_settings ->> 'session_heartbeat_max_interval_s')::real,
-        (v_settings ->> 'heartbeat_target_rps')::real, v_participants + v_guests);
-    v_poll_s := eventlive.paced_interval_s(
-        (v_settings ->> 'fallback_poll_interval_s')::real, (v_settings ->> 'fallback_poll_max_interval_s')::real,
-        (v_settings ->> 'fallback_target_rps')::real, v_participants + v_guests);
-    v_client_settings := v_client_settings || jsonb_build_object(
-        'presence_ping_interval_s', trim_scale(round(v_ping_s::numeric, 3)),
-        'session_heartbeat_interval_s', trim_scale(round(v_heartbeat_s::numeric, 3)),
-        'fallback_poll_interval_s', trim_scale(round(v_poll_s::numeric, 3)),
-        'settings_version', v_version
-    );
+    v_pace := eventlive.paced_intervals(v_settings, v_participants, v_guests);
+    v_client_settings := eventlive.paced_settings(v_client_settings, v_pace.ping_s, v_pace.heartbeat_s, v_pace.poll_s)
+        || jsonb_build_object('settings_version', v_version);
 
     insert into eventlive.webinar_live as l (
         webinar_id, participants, guests, registered, peak_participants, peak_at, as_of, closed_at,
@@ -72,7 +58,7 @@ begin
     values (
         _webinar_id, v_participants, v_guests, v_registered, v_participants + v_guests, v_now, v_now,
         case when v_ended then v_now end,
-        v_ping_s, v_heartbeat_s, v_poll_s,
+        v_pace.ping_s, v_pace.heartbeat_s, v_pace.poll_s,
         (v_settings ->> 'throttle_factor')::real, (v_settings ->> 'expiry_factor')::real,
         (v_settings ->> 'watch_credit_factor')::real, (v_settings ->> 'pacing_jitter')::real,
         v_settings, v_client_settings, v_version

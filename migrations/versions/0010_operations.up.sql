@@ -1,0 +1,1760 @@
+-- Released: never change this file. A change of the schema is a new migration.
+
+set local lock_timeout = '5s';
+set local search_path = pg_catalog, pg_temp;
+
+set local role eventlive_owner;
+
+-- In the order in which a change of a setting takes them.
+do $$
+begin
+    perform from eventlive.webinars w order by w.id for no key update;
+    perform pg_advisory_xact_lock(eventlive.settings_lock_key());
+end
+$$;
+
+insert into eventlive.settings
+    (key, value, default_value, value_type, min_value, max_value, unit, per_webinar, client_visible, description)
+select key, value, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description
+  from (values
+    ('rollup_late_after_s', '150'::jsonb, 'number', 1, 86400, 's', true, false,
+        'Statistics older than this are late, and dashboards are asked to poll less often.'),
+    ('rollup_idle_interval_s', '900', 'number', 1, 86400, 's', true, false,
+        'A webinar that is neither live nor visited is counted this often; any other one by each run of rollup_live.'),
+    ('load_high_connections_ratio', '0.8', 'number', 0.01, 1, null, true, false,
+        'From this part of the connections in use on, the load is high, and dashboards are asked to poll less often.'),
+    ('timeline_bucket_s', '300', 'integer', 60, 900, 's', true, false,
+        'Length of a bucket of the timeline: 60, 300 or 900; what lies between is taken down to the next of them.'),
+    ('timeline_max_buckets', '288', 'integer', 1, 10000, 'rows', true, false,
+        'Buckets of the timeline in one reply: the last ones.'),
+    ('participants_page_max', '200', 'integer', 1, 1000, 'rows', true, false,
+        'People in one page of webinar_participants; who asks for more gets as many.'),
+    ('presence_retention_s', '3600', 'number', 0, 31536000, 's', false, false,
+        'Presence that expired longer ago is deleted.'),
+    ('session_retention_days', '365', 'number', 0.01, 36500, 'days', true, false,
+        'Sessions that ended longer ago are deleted.'),
+    ('message_retention_days', '180', 'number', 0.01, 36500, 'days', true, false,
+        'Messages posted longer ago are deleted.'),
+    ('timeline_retention_days', '1095', 'number', 0.01, 36500, 'days', true, false,
+        'Buckets of the timeline that began longer ago are deleted.'),
+    ('event_log_retention_days', '365', 'number', 0.01, 36500, 'days', false, false,
+        'Partitions of the visit log that ended longer ago are dropped.'),
+    ('event_log_partition_days', '30', 'integer', 1, 366, 'days', false, false,
+        'Length of a partition of the visit log. A change holds for those made from then on.'),
+    ('event_log_ahead_days', '45', 'integer', 1, 1000, 'days', false, false,
+        'Partitions of the visit log are there this long before they are needed.'),
+    ('job_run_retention_days', '30', 'number', 0.01, 36500, 'days', false, false,
+        'Runs of jobs that began longer ago are forgotten, but for the last and the last good one of each.'),
+    ('job_batch_size', '1000', 'integer', 1, 10000, 'rows', false, false,
+        'Rows that a job changes in one transaction.'),
+    ('job_lock_timeout_s', '0.1', 'number', 0.001, 60, 's', false, false,
+        'How long a job waits for a lock, since others queue behind it; then the run fails, and the next one goes on.'),
+    ('alert_window_s', '60', 'number', 1, 3600, 's', false, false,
+        'The time over which eventlive-db watch counts.'),
+    ('alert_cooldown_s', '900', 'number', 0, 86400, 's', false, false,
+        'An alarm that goes on is told again after this time.'),
+    ('alert_http_400_per_min', '10', 'number', 0, 1000000, '1/min', false, false,
+        'Answers 400 a minute that are an alarm.'),
+    ('alert_http_409_per_min', '50', 'number', 0, 1000000, '1/min', false, false,
+        'Answers 409 a minute that are an alarm.'),
+    ('alert_auth_p95_s', '5', 'number', 0.001, 3600, 's', false, false,
+        '95th percentile of the time that the auth service takes which is an alarm.'),
+    ('alert_realtime_disconnects_per_min', '100', 'number', 0, 1000000, '1/min', false, false,
+        'Connections to Realtime lost in a minute that are an alarm.'),
+    ('alert_connections_ratio', '0.8', 'number', 0.01, 1, null, false, false,
+        'Part of the connections in use that is an alarm.'),
+    ('alert_xmin_age_s', '600', 'number', 1, 604800, 's', false, false,
+        'Age of the oldest snapshot that is an alarm: it keeps dead rows from being cleared.'),
+    ('alert_dead_tuple_ratio', '0.5', 'number', 0.01, 1, null, false, false,
+        'Part of a table''s rows that are dead which is an alarm.'),
+    ('alert_hot_ratio_min', '0.9', 'number', 0, 1, null, false, false,
+        'Part of the updates of presence and sessions that are HOT below which there is an alarm.'),
+    ('alert_lock_waiters', '5', 'integer', 1, 10000, null, false, false,
+        'Backends waiting for a lock that are an alarm.')
+  ) as s (key, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description);
+comment on column eventlive.settings.unit is 's for seconds, days, 1/s and 1/min for rates, bytes, rows, characters; null for a bare number.';
+
+alter table eventlive.webinar_live
+    add column total_attendees integer not null default 0,
+    add column sample_count bigint not null default 0,
+    add column sum_participants bigint not null default 0,
+    add column sum_guests bigint not null default 0,
+    add column load_high boolean not null default false;
+comment on table eventlive.webinar_live is 'Audience, pace and settings in force of each webinar. Written by refresh_webinar_live and rollup_live.';
+comment on column eventlive.webinar_live.settings is 'All settings in force that a webinar may override, overrides applied.';
+comment on column eventlive.webinar_live.total_attendees is 'Different users, and guest sessions, that have watched; it never falls.';
+comment on column eventlive.webinar_live.sample_count is 'Samples that went into the timeline.';
+comment on column eventlive.webinar_live.sum_participants is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.sum_guests is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.load_high is 'Whether, at as_of, the audience was paced or connections were scarce.';
+
+-- Those that no webinar may override are left out from now on.
+update eventlive.webinar_live l
+   set settings = n.settings
+  from (
+        select w.id as webinar_id,
+               jsonb_object_agg(s.key, coalesce(w.settings -> s.key, s.value)) filter (where s.per_webinar) as settings
+          from eventlive.webinars w
+         cross join eventlive.settings s
+         group by w.id
+       ) n
+ where l.webinar_id = n.webinar_id;
+
+insert into eventlive.jobs (name, schedule, max_age, description) values
+    ('rollup_live', '* * * * *', '5 minutes', 'Counts the audience of each webinar, works out the pace, samples the timeline.'),
+    ('close_expired_sessions', '*/5 * * * *', '30 minutes', 'Ends the sessions that expired, with their watch time.'),
+    ('purge_presence', '3-59/15 * * * *', '2 hours', 'Deletes presence that expired.'),
+    ('purge_sessions', '17 3 * * *', '50 hours', 'Deletes sessions that ended long ago.'),
+    ('purge_messages', '27 3 * * *', '50 hours', 'Deletes messages posted long ago.'),
+    ('purge_timelines', '37 3 * * *', '50 hours', 'Deletes buckets of the timeline of long ago.'),
+    ('purge_job_runs', '47 3 * * *', '50 hours', 'Forgets runs of jobs of long ago, those of pg_cron too.'),
+    ('rotate_event_logs', '8-59/15 * * * *', '6 hours', 'Makes partitions of the visit log ahead, drops old ones, empties the default one.');
+comment on column eventlive.jobs.schedule is 'Cron expression of five fields in UTC, or so many seconds: 10 seconds.';
+
+create function eventlive.paced_intervals(
+    _settings jsonb, _participants integer, _guests integer,
+    out ping_s real, out heartbeat_s real, out poll_s real, out stretched boolean
+)
+returns record
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    ping_s := eventlive.paced_interval_s(
+        (_settings ->> 'presence_ping_interval_s')::real, (_settings ->> 'presence_ping_max_interval_s')::real,
+        (_settings ->> 'presence_target_rps')::real, _participants);
+    heartbeat_s := eventlive.paced_interval_s(
+        (_settings ->> 'session_heartbeat_interval_s')::real, (_settings ->> 'session_heartbeat_max_interval_s')::real,
+        (_settings ->> 'heartbeat_target_rps')::real, _participants + _guests);
+    poll_s := eventlive.paced_interval_s(
+        (_settings ->> 'fallback_poll_interval_s')::real, (_settings ->> 'fallback_poll_max_interval_s')::real,
+        (_settings ->> 'fallback_target_rps')::real, _participants + _guests);
+    -- Polling is left out: who does not poll is no load, however long the interval.
+    stretched := ping_s > (_settings ->> 'presence_ping_interval_s')::real
+        or heartbeat_s > (_settings ->> 'session_heartbeat_interval_s')::real;
+end
+$$;
+
+comment on function eventlive.paced_intervals(jsonb, integer, integer) is
+    'The intervals that an audience is given under these settings, in seconds, and whether it is so large that those of ping or heartbeat are longer than usual.';
+revoke all on function eventlive.paced_intervals(jsonb, integer, integer) from public, anon, authenticated, service_role;
+
+create function eventlive.paced_settings(_client_settings jsonb, _ping_s real, _heartbeat_s real, _poll_s real)
+returns jsonb
+language sql
+immutable
+parallel safe
+return _client_settings || jsonb_build_object(
+    'presence_ping_interval_s', trim_scale(round(_ping_s::numeric, 3)),
+    'session_heartbeat_interval_s', trim_scale(round(_heartbeat_s::numeric, 3)),
+    'fallback_poll_interval_s', trim_scale(round(_poll_s::numeric, 3)));
+
+comment on function eventlive.paced_settings(jsonb, real, real, real) is 'What clients are sent, with the intervals that they are to keep now.';
+revoke all on function eventlive.paced_settings(jsonb, real, real, real) from public, anon, authenticated, service_role;
+
+create function eventlive.connections_ratio()
+returns numeric
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+    select round(sum(d.numbackends)::numeric
+        / greatest(current_setting('max_connections')::integer
+            - current_setting('superuser_reserved_connections')::integer, 1), 3)
+      from pg_stat_database d
+);
+
+comment on function eventlive.connections_ratio() is 'Part of the server''s connections that is in use.';
+revoke all on function eventlive.connections_ratio() from public, anon, authenticated, service_role;
+
+create or replace function eventlive.refresh_webinar_live(_webinar_id uuid)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz;
+    v_ended boolean;
+    v_overrides jsonb;
+    v_settings jsonb;
+    v_client_settings jsonb;
+    v_version text;
+    v_participants integer;
+    v_guests integer;
+    v_registered integer;
+    v_pace record;
+begin
+    -- Locked before anything is read: of two that overlap, the second one must see what the first one wrote. The
+    -- settings come second, as in set_setting.
+    select w.status = 'ended', w.settings
+      into v_ended, v_overrides
+      from eventlive.webinars w
+     where w.id = _webinar_id
+       for no key update;
+    if not found then
+        perform eventlive.raise_error('webinar_not_found');
+    end if;
+    perform pg_advisory_xact_lock_shared(eventlive.settings_lock_key());
+    v_now := clock_timestamp();
+
+    select count(*) into v_participants
+      from eventlive.webinar_live_presence p
+     where p.webinar_id = _webinar_id and p.expires_at > v_now;
+    select count(*) into v_guests
+      from eventlive.webinar_user_sessions s
+     where s.webinar_id = _webinar_id and s.user_id is null and s.exited_at is null and s.expires_at > v_now;
+    select count(*) into v_registered from eventlive.registrations r where r.webinar_id = _webinar_id;
+
+    select jsonb_object_agg(s.key, coalesce(v_overrides -> s.key, s.value)) filter (where s.per_webinar),
+           jsonb_object_agg(s.key, coalesce(v_overrides -> s.key, s.value)) filter (where s.client_visible)
+      into v_settings, v_client_settings
+      from eventlive.settings s;
+
+    -- The version leaves pacing out: an audience that grows must not make every client fetch its settings again.
+    v_version := left(encode(sha256(convert_to(v_client_settings::text, 'UTF8')), 'hex'), 12);
+
+    v_pace := eventlive.paced_intervals(v_settings, v_participants, v_guests);
+    v_client_settings := eventlive.paced_settings(v_client_settings, v_pace.ping_s, v_pace.heartbeat_s, v_pace.poll_s)
+        || jsonb_build_object('settings_version', v_version);
+
+    insert into eventlive.webinar_live as l (
+        webinar_id, participants, guests, registered, peak_participants, peak_at, as_of, closed_at,
+        presence_ping_interval_s, session_heartbeat_interval_s, fallback_poll_interval_s,
+        throttle_factor, expiry_factor, watch_credit_factor, pacing_jitter,
+        settings, client_settings, settings_version
+    )
+    values (
+        _webinar_id, v_participants, v_guests, v_registered, v_participants + v_guests, v_now, v_now,
+        case when v_ended then v_now end,
+        v_pace.ping_s, v_pace.heartbeat_s, v_pace.poll_s,
+        (v_settings ->> 'throttle_factor')::real, (v_settings ->> 'expiry_factor')::real,
+        (v_settings ->> 'watch_credit_factor')::real, (v_settings ->> 'pacing_jitter')::real,
+        v_settings, v_client_settings, v_version
+    )
+    on conflict (webinar_id) do update
+       set participants = excluded.participants,
+           guests = excluded.guests,
+           registered = excluded.registered,
+           peak_participants = greatest(l.peak_participants, excluded.peak_participants),
+           peak_at = case when excluded.peak_participants > l.peak_participants then excluded.peak_at else l.peak_at end,
+           as_of = excluded.as_of,
+           closed_at = case when excluded.closed_at is not null then coalesce(l.closed_at, excluded.closed_at) end,
+           presence_ping_interval_s = excluded.presence_ping_interval_s,
+           session_heartbeat_interval_s = excluded.session_heartbeat_interval_s,
+           fallback_poll_interval_s = excluded.fallback_poll_interval_s,
+           throttle_factor = excluded.throttle_factor,
+           expiry_factor = excluded.expiry_factor,
+           watch_credit_factor = excluded.watch_credit_factor,
+           pacing_jitter = excluded.pacing_jitter,
+           settings = excluded.settings,
+           client_settings = excluded.client_settings,
+           settings_version = excluded.settings_version;
+end
+$$;
+
+comment on function eventlive.refresh_webinar_live(uuid) is
+    'Counts the audience of a webinar and works out its pace and settings. Runs after every change of the webinar and by the clock.';
+revoke all on function eventlive.refresh_webinar_live(uuid) from public, anon, authenticated, service_role;
+
+create function eventlive.webinar_participants(_webinar_id uuid, _after uuid, _limit integer)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_from uuid := coalesce(_after, '00000000-0000-0000-0000-000000000000');
+    v_limit integer;
+    v_page record;
+begin
+    perform eventlive.require_staff(_webinar_id, array['host', 'moderator']);
+    if _limit is null or _limit < 1 then
+        perform eventlive.raise_error('invalid_argument', '{"argument": "_limit", "must_be": "at least 1"}');
+    end if;
+    select least(_limit, (l.settings ->> 'participants_page_max')::numeric::integer)
+      into v_limit
+      from eventlive.webinar_live l
+     where l.webinar_id = _webinar_id;
+
+    -- One more than asked for, to know whether there are more.
+    select coalesce(jsonb_agg(c.participant order by c.user_id) filter (where c.place <= v_limit), '[]') as participants,
+           coalesce((array_agg(c.user_id order by c.user_id desc) filter (where c.place <= v_limit))[1], _after) as cursor,
+           count(*) > v_limit as more
+      into v_page
+      from (
+            select p.user_id,
+                   row_number() over (order by p.user_id) as place,
+                   jsonb_build_object(
+                       'user_id', p.user_id,
+                       'role', r.role,
+                       'name', coalesce(r.nickname, f.display_name),
+                       'joined_at', p.joined_at,
+                       'last_seen_at', p.last_seen_at
+                   ) as participant
+              from (
+                    select p.user_id, p.joined_at, p.last_seen_at
+                      from eventlive.webinar_live_presence p
+                     where p.webinar_id = _webinar_id
+                       and p.user_id >= v_from
+                       and p.user_id is distinct from _after
+                       and p.expires_at > v_now
+                     order by p.user_id
+                     limit v_limit + 1
+                   ) p
+              join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = p.user_id
+              left join eventlive.profiles f on f.user_id = p.user_id
+           ) c;
+    return jsonb_build_object('participants', v_page.participants, 'cursor', v_page.cursor, 'more', v_page.more);
+end
+$$;
+
+comment on function eventlive.webinar_participants(uuid, uuid, integer) is 'Body of eventlive_api.webinar_participants.';
+revoke all on function eventlive.webinar_participants(uuid, uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function eventlive.webinar_participants(uuid, uuid, integer) to authenticated, service_role;
+
+create function eventlive_api.webinar_participants(_webinar_id uuid, _after uuid default null, _limit integer default 50)
+returns jsonb
+language sql
+stable
+security invoker
+begin atomic
+    select eventlive.webinar_participants(_webinar_id, _after, _limit);
+end;
+
+comment on function eventlive_api.webinar_participants(uuid, uuid, integer) is
+    'The registered users who are present at this moment, by user id: those behind the cursor of the last reply. more says whether there is another page. Guests are counted by webinar_stats_access. For hosts, moderators, administrators and service_role.';
+revoke all on function eventlive_api.webinar_participants(uuid, uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function eventlive_api.webinar_participants(uuid, uuid, integer) to authenticated, service_role;
+
+-- For dashboards. It reads what rollup_live has counted and nothing that grows with the audience, takes no lock and
+-- writes nothing: a replica will do.
+
+create function eventlive.webinar_stats_access(_webinar_id uuid, _since timestamptz)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_live eventlive.webinar_live;
+    v_status text;
+    v_timeline jsonb;
+    v_degraded text;
+begin
+    perform eventlive.require_staff(_webinar_id, array['host', 'moderator']);
+    select l.* into v_live from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+    select w.status into v_status from eventlive.webinars w where w.id = _webinar_id;
+
+    select coalesce(jsonb_agg(b.bucket order by b.time_bucket), '[]')
+      into v_timeline
+      from (
+            select t.time_bucket,
+                   jsonb_build_object(
+                       'time_bucket', t.time_bucket,
+                       'bucket_s', t.bucket_s,
+                       'sample_count', t.sample_count,
+                       'avg_participants', round(t.sum_participants::numeric / t.sample_count, 2),
+                       'min_participants', t.min_participants,
+                       'max_participants', t.max_participants,
+                       'last_participants', t.last_participants,
+                       'avg_guests', round(t.sum_guests::numeric / t.sample_count, 2),
+                       'min_guests', t.min_guests,
+                       'max_guests', t.max_guests,
+                       'last_guests', t.last_guests
+                   ) as bucket
+              from eventlive.webinar_access_logs t
+             where t.webinar_id = _webinar_id
+               and t.time_bucket >= coalesce(_since, '-infinity')
+             order by t.time_bucket desc
+             limit (v_live.settings ->> 'timeline_max_buckets')::numeric::integer
+           ) b;
+
+    -- What nobody visits is counted less often, and not late before that.
+    v_degraded := case
+        when v_status = 'ended' then null
+        when extract(epoch from v_now - v_live.as_of) > (v_live.settings ->> 'rollup_late_after_s')::numeric
+            + case when v_status = 'live' or v_live.participants + v_live.guests > 0 then 0
+                  else (v_live.settings ->> 'rollup_idle_interval_s')::numeric end
+            then 'rollup_late'
+        when v_live.load_high then 'load_high'
+    end;
+    return jsonb_build_object(
+        'status', v_status,
+        'current_participants', v_live.participants,
+        'current_guests', v_live.guests,
+        'registered', v_live.registered,
+        'total_attendees', v_live.total_attendees,
+        'max_concurrent_participants', v_live.peak_participants,
+        'avg_concurrent_participants', coalesce(
+            round((v_live.sum_participants + v_live.sum_guests)::numeric / nullif(v_live.sample_count, 0), 2), 0),
+        'peak_time', case when v_live.peak_participants > 0 then v_live.peak_at end,
+        'as_of', v_live.as_of,
+        'timeline', v_timeline,
+        'degraded', v_degraded,
+        'next_poll_s', (v_live.settings ->> case
+            when v_degraded is null and v_status <> 'ended' then 'admin_poll_interval_s'
+            else 'admin_poll_degraded_interval_s' end)::numeric
+    );
+end
+$$;
+
+comment on function eventlive.webinar_stats_access(uuid, timestamptz) is 'Body of eventlive_api.webinar_stats_access.';
+revoke all on function eventlive.webinar_stats_access(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function eventlive.webinar_stats_access(uuid, timestamptz) to authenticated, service_role;
+
+create function eventlive_api.webinar_stats_access(_webinar_id uuid, _since timestamptz default null)
+returns jsonb
+language sql
+stable
+security invoker
+begin atomic
+    select eventlive.webinar_stats_access(_webinar_id, _since);
+end;
+
+comment on function eventlive_api.webinar_stats_access(uuid, timestamptz) is
+    'The audience of a webinar as counted at as_of: present now, ever there, registered, the peak (users and guests together), the average, and the timeline (its last buckets, those from _since on). Costs the same for every audience. Call again after next_poll_s, which is longer while degraded says rollup_late or load_high. For hosts, moderators, administrators and service_role.';
+revoke all on function eventlive_api.webinar_stats_access(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function eventlive_api.webinar_stats_access(uuid, timestamptz) to authenticated, service_role;
+
+create function eventlive.job_lock_key(_name text)
+returns bigint
+language sql
+immutable
+parallel safe
+return hashtextextended(_name, 7461934);
+
+comment on function eventlive.job_lock_key(text) is
+    'Key of the advisory lock that a run of the job holds, from its session: it goes when the session ends, however that ends.';
+revoke all on function eventlive.job_lock_key(text) from public, anon, authenticated, service_role;
+
+create function eventlive.setting_number(_key text)
+returns numeric
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (select s.value::numeric from eventlive.settings s where s.key = _key);
+
+comment on function eventlive.setting_number(text) is 'A setting that is a number, as it is for all webinars.';
+revoke all on function eventlive.setting_number(text) from public, anon, authenticated, service_role;
+
+create function eventlive.job_holder(_name text)
+returns integer
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+    select l.pid
+      from pg_locks l
+     where l.locktype = 'advisory'
+       and l.database = (select d.oid from pg_database d where d.datname = current_database())
+       and l.classid = ((eventlive.job_lock_key(_name) >> 32) & 4294967295)::oid
+       and l.objid = (eventlive.job_lock_key(_name) & 4294967295)::oid
+       and l.objsubid = 1
+       and l.granted
+);
+
+comment on function eventlive.job_holder(text) is 'The backend in which the job is running; null where it is not.';
+revoke all on function eventlive.job_holder(text) from public, anon, authenticated, service_role;
+
+-- What each transaction of a job begins with. It has no SET clause, which would take all of this back at its end.
+
+create function eventlive.begin_batch()
+returns void
+language plpgsql
+volatile
+as $$
+begin
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    perform pg_catalog.set_config('role', 'eventlive_owner', true);
+    perform pg_catalog.set_config('lock_timeout', (eventlive.setting_number('job_lock_timeout_s') * 1000)::integer::text, true);
+end
+$$;
+
+comment on function eventlive.begin_batch() is
+    'Has the rest of the transaction run as the owner, with a search_path of its own, and wait for no lock longer than job_lock_timeout_s.';
+revoke all on function eventlive.begin_batch() from public, anon, authenticated, service_role;
+
+create function eventlive.begin_job(_name text, out outcome text, out run_id bigint)
+returns record
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_read_committed boolean := eventlive.require_read_committed();
+    v_enabled boolean;
+begin
+    select j.enabled into v_enabled from eventlive.jobs j where j.name = _name;
+    if not found then
+        raise exception using
+            errcode = 'undefined_object',
+            message = format('there is no job %s', quote_nullable(left(_name, 100))),
+            detail = 'unknown_job',
+            hint = 'eventlive.jobs lists them.';
+    elsif not v_enabled then
+        outcome := 'disabled';
+        return;
+    end if;
+
+    -- Of this session alone where an earlier run failed in it: then the lock is still here, and taken only once.
+    if eventlive.job_holder(_name) is distinct from pg_backend_pid() and not pg_try_advisory_lock(eventlive.job_lock_key(_name)) then
+        outcome := 'running';
+        return;
+    end if;
+
+    -- Whose lock this is now, nobody is running: what has no end has died.
+    update eventlive.job_runs r
+       set finished_at = clock_timestamp(),
+           error = 'ended without a word: it failed, was cancelled or killed; the server''s log says more'
+     where r.job_name = _name and r.finished_at is null;
+
+    insert into eventlive.job_runs as r (job_name, started_at)
+    values (_name, clock_timestamp())
+    returning r.run_id into run_id;
+    outcome := 'begun';
+end
+$$;
+
+comment on function eventlive.begin_job(text) is
+    'Begins a run, unless the job is disabled or running: outcome is begun, disabled or running. Takes the lock of the job for the session.';
+revoke all on function eventlive.begin_job(text) from public, anon, authenticated, service_role;
+
+-- For runners, after run_job has failed: in SQL nothing can be recorded in a transaction that is lost, and an exception
+-- block would hide where an error came from. Where nobody calls this, the next run records that this one died.
+
+create function eventlive.fail_job(_name text, _error text)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if eventlive.job_holder(_name) is distinct from pg_backend_pid() then
+        return false;
+    end if;
+    update eventlive.job_runs r
+       set finished_at = clock_timestamp(), error = left(coalesce(nullif(_error, ''), 'unknown'), 2000)
+     where r.job_name = _name and r.finished_at is null;
+    perform pg_advisory_unlock(eventlive.job_lock_key(_name));
+    return true;
+end
+$$;
+
+comment on function eventlive.fail_job(text, text) is
+    'Ends the run of this session as a failure. Whether there was one.';
+revoke all on function eventlive.fail_job(text, text) from public, anon, authenticated, service_role;
+
+create function eventlive.finish_job(_name text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    update eventlive.job_runs r set finished_at = v_now where r.job_name = _name and r.finished_at is null;
+    update eventlive.jobs j set last_success_at = v_now where j.name = _name;
+    perform pg_advisory_unlock(eventlive.job_lock_key(_name));
+end
+$$;
+
+comment on function eventlive.finish_job(text) is 'Ends the run of this session as a success.';
+revoke all on function eventlive.finish_job(text) from public, anon, authenticated, service_role;
+
+create function eventlive.attach_event_log_partition(_name text, _lower timestamptz, _upper timestamptz)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%L)',
+        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end, _upper);
+    execute format('comment on table eventlive.%I is %L', _name,
+        case when _lower = '-infinity' then format('Events until %s.', _upper)
+            else format('Events from %s until %s.', _lower, _upper) end);
+end
+$$;
+
+comment on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) is
+    'Makes a table a partition of the visit log.';
+revoke all on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) from public, anon, authenticated, service_role;
+
+create function eventlive.close_event_log_table(_name text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('alter table eventlive.%I enable row level security', _name);
+    execute format('create policy %I on eventlive.%I for select to service_role using (true)', _name || '_service', _name);
+    execute format('comment on policy %I on eventlive.%I is %L', _name || '_service', _name, 'service_role reads the whole log.');
+    execute format('revoke all on eventlive.%I from public, anon, authenticated, service_role', _name);
+end
+$$;
+
+comment on function eventlive.close_event_log_table(text) is 'Gives a new table of the visit log the privileges that all of them have: none for clients.';
+revoke all on function eventlive.close_event_log_table(text) from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_boundary(_at timestamptz)
+returns timestamptz
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return date_bin(eventlive.setting_number('event_log_partition_days')::integer * interval '24 hours', _at,
+        timestamptz '2000-01-03 00:00:00+00')
+    + eventlive.setting_number('event_log_partition_days')::integer * interval '24 hours';
+
+comment on function eventlive.event_log_boundary(timestamptz) is
+    'Where the partition of the visit log that holds this moment ends: midnight in UTC, every event_log_partition_days.';
+revoke all on function eventlive.event_log_boundary(timestamptz) from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_partition_name(_lower timestamptz, _upper timestamptz)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+    select case when _lower = '-infinity' then 'event_access_logs_until_' else 'event_access_logs_p' end
+        || to_char(n.at, case when n.at = date_trunc('day', n.at) then 'YYYYMMDD' else 'YYYYMMDD_HH24MISSUS' end)
+      from (values (case when _lower = '-infinity' then _upper else _lower end)) as n (at)
+$$;
+
+comment on function eventlive.event_log_partition_name(timestamptz, timestamptz) is 'The name of a partition of the visit log, after its beginning in UTC, or its end where it has none.';
+revoke all on function eventlive.event_log_partition_name(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_partitions()
+returns table (name text, lower_bound timestamptz, upper_bound timestamptz)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+    select c.relname::text,
+           case when b.bound like 'FOR VALUES FROM (MINVALUE)%' then '-infinity'::timestamptz
+               else substring(b.bound from $re$FROM \('([^']+)'\)$re$)::timestamptz end,
+           coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity')
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     cross join lateral pg_get_expr(c.relpartbound, c.oid) as b (bound)
+     where i.inhparent = 'eventlive.event_access_logs'::regclass
+       and b.bound <> 'DEFAULT'
+     order by 2
+$$;
+
+comment on function eventlive.event_log_partitions() is
+    'The partitions of the visit log but the default one, with what they hold: from lower_bound until just before upper_bound.';
+revoke all on function eventlive.event_log_partitions() from public, anon, authenticated, service_role;
+
+create function eventlive.old_job_runs()
+returns table (job_name text, run_id bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select r.job_name, r.run_id
+      from eventlive.jobs j
+     cross join lateral (
+            select max(k.run_id) as last, max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
+              from eventlive.job_runs k
+             where k.job_name = j.name
+           ) kept
+      join eventlive.job_runs r on r.job_name = j.name
+     where r.started_at < clock_timestamp()
+               - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+       and r.run_id <> kept.last
+       and r.run_id is distinct from kept.good;
+end;
+
+comment on function eventlive.old_job_runs() is
+    'Runs that began more than job_run_retention_days ago, but for the last and the last good one of each job.';
+revoke all on function eventlive.old_job_runs() from public, anon, authenticated, service_role;
+
+create function eventlive.retention_end(_key text, _overrides jsonb)
+returns timestamptz
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return clock_timestamp()
+    - coalesce((_overrides -> _key)::numeric, eventlive.setting_number(_key))::double precision * interval '1 day';
+
+comment on function eventlive.retention_end(text, jsonb) is
+    'What is older than this need not be kept, by a setting in days and the overrides of a webinar. Not by webinar_live, which keeps the settings that held when a webinar ended.';
+revoke all on function eventlive.retention_end(text, jsonb) from public, anon, authenticated, service_role;
+
+-- Made beside the log and then attached, which lets everybody read and write it meanwhile; making it as a partition at
+-- once would shut out all. Attaching looks through the default partition, which holds next to nothing.
+
+create function eventlive.add_event_log_partition(_lower timestamptz, _upper timestamptz)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    v_name text := eventlive.event_log_partition_name(_lower, _upper);
+begin
+    execute format('create table eventlive.%I (like eventlive.event_access_logs including defaults '
+        'including constraints including indexes including storage)', v_name);
+    perform eventlive.close_event_log_table(v_name);
+    perform eventlive.attach_event_log_partition(v_name, _lower, _upper);
+end
+$$;
+
+comment on function eventlive.add_event_log_partition(timestamptz, timestamptz) is 'Makes an empty partition of the visit log.';
+revoke all on function eventlive.add_event_log_partition(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+
+create function eventlive.attach_event_log_draining()
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    v_range tstzrange := obj_description(to_regclass('eventlive.event_access_logs_draining'), 'pg_class')::tstzrange;
+    v_name text := eventlive.event_log_partition_name(lower(v_range), upper(v_range));
+    v_rows bigint;
+begin
+    if v_range is null then
+        return 0;
+    end if;
+
+    -- Nobody adds another straggler: events of now go elsewhere.
+    lock table eventlive.event_access_logs_default in access exclusive mode;
+    execute $move$
+        with stragglers as (
+            delete from eventlive.event_access_logs_default d where d.occurred_at >= $1 and d.occurred_at < $2
+            returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
+        )
+        insert into eventlive.event_access_logs_draining
+            (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
+        overriding system value
+        select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from stragglers s
+    $move$ using lower(v_range), upper(v_range);
+
+    select greatest(c.reltuples, 0)::bigint
+      into v_rows
+      from pg_class c
+     where c.oid = 'eventlive.event_access_logs_draining'::regclass;
+    execute format('alter table eventlive.event_access_logs_draining rename to %I', v_name);
+    execute format('alter index eventlive.event_access_logs_draining_pkey rename to %I', v_name || '_pkey');
+    execute format('alter policy event_access_logs_default_service on eventlive.%I rename to %I', v_name, v_name || '_service');
+    perform eventlive.attach_event_log_partition(v_name, lower(v_range), upper(v_range));
+    execute format('alter table eventlive.%I drop constraint event_access_logs_draining_range', v_name);
+    return v_rows;
+end
+$$;
+
+comment on function eventlive.attach_event_log_draining() is
+    'Makes event_access_logs_draining a partition, with what came for it meanwhile. How many events it holds, about.';
+revoke all on function eventlive.attach_event_log_draining() from public, anon, authenticated, service_role;
+
+create function eventlive.check_event_log_draining()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    v_range tstzrange := obj_description(to_regclass('eventlive.event_access_logs_draining'), 'pg_class')::tstzrange;
+begin
+    if v_range is null
+        or exists (
+            select
+              from pg_constraint c
+             where c.conrelid = 'eventlive.event_access_logs_draining'::regclass
+               and c.conname = 'event_access_logs_draining_range'
+        )
+    then
+        return;
+    end if;
+
+    -- What is older than the partitions beside it, and so belongs to none, stays in the default one.
+    if lower(v_range) > '-infinity' then
+        execute $move$
+            with strays as (
+                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1
+                returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
+            )
+            insert into eventlive.event_access_logs_default
+                (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
+            overriding system value
+            select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from strays s
+        $move$ using lower(v_range);
+    end if;
+    execute format('alter table eventlive.event_access_logs_draining add constraint event_access_logs_draining_range '
+        'check (occurred_at >= %L and occurred_at < %L)', lower(v_range), upper(v_range));
+end
+$$;
+
+comment on function eventlive.check_event_log_draining() is
+    'Proves by a constraint that event_access_logs_draining holds what it stands for, so that attaching it need not look.';
+revoke all on function eventlive.check_event_log_draining() from public, anon, authenticated, service_role;
+
+create function eventlive.swap_event_log_default()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    v_lower timestamptz := coalesce((select max(p.upper_bound) from eventlive.event_log_partitions() p), '-infinity');
+    v_last timestamptz;
+    v_upper timestamptz;
+begin
+    -- Another run was here and died: what it put aside comes first.
+    if to_regclass('eventlive.event_access_logs_draining') is not null then
+        return;
+    end if;
+
+    -- Read before the lock is taken: what is written meanwhile is no later than the moment at which it is.
+    select max(d.occurred_at) into v_last from eventlive.event_access_logs_default d where d.occurred_at >= v_lower;
+    if v_last is null then
+        return;
+    end if;
+    alter table eventlive.event_access_logs detach partition eventlive.event_access_logs_default;
+    v_upper := greatest(clock_timestamp(), v_last + interval '1 microsecond');
+
+    alter table eventlive.event_access_logs_default rename to event_access_logs_draining;
+    alter index eventlive.event_access_logs_default_pkey rename to event_access_logs_draining_pkey;
+    execute format('comment on table eventlive.event_access_logs_draining is %L', tstzrange(v_lower, v_upper));
+
+    create table eventlive.event_access_logs_default partition of eventlive.event_access_logs default;
+    comment on table eventlive.event_access_logs_default is 'Events outside every other partition.';
+    perform eventlive.close_event_log_table('event_access_logs_default');
+    perform eventlive.add_event_log_partition(v_upper, eventlive.event_log_boundary(v_upper));
+end
+$$;
+
+comment on function eventlive.swap_event_log_default() is
+    'Puts an empty default partition in the place of one that caught events, and makes a partition for what comes from now on. The old one is event_access_logs_draining, its comment the time that it stands for.';
+revoke all on function eventlive.swap_event_log_default() from public, anon, authenticated, service_role;
+
+create function eventlive.close_expired_sessions_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_limit integer := eventlive.setting_number('job_batch_size');
+begin
+    -- Through the index of open sessions, once; what ended long ago is not read.
+    return query
+    select o.webinar_id, array_agg(o.session_id order by o.session_id), 'close', count(*)
+      from (
+            select s.webinar_id, s.session_id,
+                   (row_number() over (partition by s.webinar_id order by s.session_id) - 1) / v_limit as batch
+              from eventlive.webinar_user_sessions s
+              join eventlive.webinar_live l on l.webinar_id = s.webinar_id
+             where s.exited_at is null
+               and (s.expires_at <= v_now or l.closed_at is not null)
+           ) o
+     group by o.webinar_id, o.batch
+     order by o.webinar_id, o.batch;
+end
+$$;
+
+comment on function eventlive.close_expired_sessions_work() is
+    'The open sessions that have expired, and those of webinars that have ended, in batches.';
+revoke all on function eventlive.close_expired_sessions_work() from public, anon, authenticated, service_role;
+
+create function eventlive.close_expired_sessions_step(_webinar_id uuid, _session_ids uuid[])
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_now timestamptz;
+    v_closed_at timestamptz;
+    v_session_ids uuid[];
+begin
+    -- A change of status is under way: next time.
+    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
+        return 0;
+    end if;
+    select l.closed_at into v_closed_at from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+
+    -- Looked at again under the lock: some may have been left or renewed since. Whoever holds one is at it already.
+    v_now := clock_timestamp();
+    v_session_ids := array(
+        select s.session_id
+          from eventlive.webinar_user_sessions s
+         where s.webinar_id = _webinar_id
+           and s.session_id = any (_session_ids)
+           and s.exited_at is null
+           and (s.expires_at <= v_now or v_closed_at is not null)
+         order by s.session_id
+           for no key update skip locked
+    );
+    return eventlive.close_sessions(
+        _webinar_id, v_session_ids, case when v_closed_at is null then 'expired' else 'webinar_ended' end,
+        coalesce(v_closed_at, v_now));
+end
+$$;
+
+comment on function eventlive.close_expired_sessions_step(uuid, uuid[]) is
+    'Ends those of the sessions that are open and expired, or whose webinar has ended; credits their watch time. How many.';
+revoke all on function eventlive.close_expired_sessions_step(uuid, uuid[]) from public, anon, authenticated, service_role;
+
+-- Runs as whoever runs the job, not as the owner: pg_cron shows to each user the runs of that user's jobs alone.
+
+create function eventlive.purge_cron_runs(_limit bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_days numeric := eventlive.setting_number('job_run_retention_days');
+    v_deleted bigint;
+begin
+    -- The extension may not be there: then there is nothing that names its table.
+    execute $cron$
+        with batch as materialized (
+            select d.runid
+              from cron.job_run_details d
+             where d.command like 'call eventlive.run\_job(%'
+               and d.end_time < clock_timestamp() - $1::double precision * interval '1 day'
+             order by d.runid
+             limit $2
+        ), deleted as (
+            delete from cron.job_run_details d using batch b where d.runid = b.runid returning 1
+        )
+        select count(*) from deleted
+    $cron$ into v_deleted using v_days, _limit;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_cron_runs(bigint) is
+    'Forgets so many records of pg_cron, at most, about runs of these jobs more than job_run_retention_days ago. How many.';
+revoke all on function eventlive.purge_cron_runs(bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.purge_job_runs_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit bigint := eventlive.setting_number('job_batch_size');
+begin
+    return query
+    select null::uuid, null::uuid[], 'delete', least(v_limit, o.old - b.done)
+      from (select count(*) as old from eventlive.old_job_runs()) o
+     cross join lateral generate_series(0, o.old - 1, v_limit) as b (done)
+     order by b.done;
+
+    if to_regclass('cron.job_run_details') is not null then
+        return query select null::uuid, null::uuid[], 'cron', 0::bigint;
+    end if;
+end
+$$;
+
+comment on function eventlive.purge_job_runs_work() is
+    'Runs that began more than job_run_retention_days ago, in batches; and, where pg_cron is, its records of the same.';
+revoke all on function eventlive.purge_job_runs_work() from public, anon, authenticated, service_role;
+
+create function eventlive.purge_job_runs_step(_limit bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_deleted bigint;
+begin
+    with batch as materialized (
+        select o.job_name, o.run_id from eventlive.old_job_runs() o order by o.job_name, o.run_id limit _limit
+    ), deleted as (
+        delete from eventlive.job_runs r
+         using batch b
+         where r.job_name = b.job_name and r.run_id = b.run_id
+        returning 1
+    )
+    select count(*) into v_deleted from deleted;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_job_runs_step(bigint) is 'Forgets so many runs of long ago, at most. How many.';
+revoke all on function eventlive.purge_job_runs_step(bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.purge_messages_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit bigint := eventlive.setting_number('job_batch_size');
+begin
+    return query
+    select o.id, null::uuid[], 'delete', least(v_limit, o.old - b.done)
+      from (
+            select w.id, count(*) as old
+              from (
+                    select w.id, eventlive.retention_end('message_retention_days', w.settings) as before, w.created_at
+                      from eventlive.webinars w
+                   ) w
+              join eventlive.webinar_messages m on m.webinar_id = w.id and m.created_at < w.before
+             where w.created_at < w.before
+             group by w.id
+           ) o
+     cross join lateral generate_series(0, o.old - 1, v_limit) as b (done)
+     order by o.id, b.done;
+end
+$$;
+
+comment on function eventlive.purge_messages_work() is 'Messages posted more than message_retention_days ago, in batches.';
+revoke all on function eventlive.purge_messages_work() from public, anon, authenticated, service_role;
+
+create function eventlive.purge_messages_step(_webinar_id uuid, _limit bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_before timestamptz;
+    v_deleted bigint;
+begin
+    select eventlive.retention_end('message_retention_days', w.settings)
+      into v_before
+      from eventlive.webinars w
+     where w.id = _webinar_id;
+    with batch as materialized (
+        select m.message_id
+          from eventlive.webinar_messages m
+         where m.webinar_id = _webinar_id and m.created_at < v_before
+         order by m.message_id
+         limit _limit
+           for update skip locked
+    ), deleted as (
+        delete from eventlive.webinar_messages m
+         using batch b
+         where m.webinar_id = _webinar_id and m.message_id = b.message_id
+        returning 1
+    )
+    select count(*) into v_deleted from deleted;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_messages_step(uuid, bigint) is
+    'Deletes the oldest messages of a webinar that were posted long ago, so many at most. How many. Their numbers are not given out again.';
+revoke all on function eventlive.purge_messages_step(uuid, bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.purge_presence_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_before timestamptz := clock_timestamp() - eventlive.setting_number('presence_retention_s')::double precision * interval '1 second';
+    v_limit integer := eventlive.setting_number('job_batch_size');
+begin
+    return query
+    select o.webinar_id, array_agg(o.user_id order by o.user_id), 'delete', count(*)
+      from (
+            select p.webinar_id, p.user_id,
+                   (row_number() over (partition by p.webinar_id order by p.user_id) - 1) / v_limit as batch
+              from eventlive.webinar_live_presence p
+              join eventlive.webinar_live l on l.webinar_id = p.webinar_id
+             where p.expires_at <= v_before or l.closed_at is not null
+           ) o
+     group by o.webinar_id, o.batch
+     order by o.webinar_id, o.batch;
+end
+$$;
+
+comment on function eventlive.purge_presence_work() is
+    'Presence that expired more than presence_retention_s ago, and that of webinars that have ended, in batches.';
+revoke all on function eventlive.purge_presence_work() from public, anon, authenticated, service_role;
+
+create function eventlive.purge_presence_step(_webinar_id uuid, _user_ids uuid[])
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_before timestamptz := clock_timestamp() - eventlive.setting_number('presence_retention_s')::double precision * interval '1 second';
+    v_ended boolean;
+    v_deleted bigint;
+begin
+    -- A change of status is under way: next time.
+    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
+        return 0;
+    end if;
+    select l.closed_at is not null into v_ended from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+
+    with batch as materialized (
+        select p.user_id
+          from eventlive.webinar_live_presence p
+         where p.webinar_id = _webinar_id
+           and p.user_id = any (_user_ids)
+           and (p.expires_at <= v_before or v_ended)
+         order by p.user_id
+           for update skip locked
+    ), deleted as (
+        delete from eventlive.webinar_live_presence p
+         using batch b
+         where p.webinar_id = _webinar_id and p.user_id = b.user_id
+        returning 1
+    )
+    select count(*) into v_deleted from deleted;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_presence_step(uuid, uuid[]) is
+    'Deletes the presence of those of the users who are still long gone. How many.';
+revoke all on function eventlive.purge_presence_step(uuid, uuid[]) from public, anon, authenticated, service_role;
+
+-- No index on exited_at: each session would pay for it, for the sake of a nightly job. A webinar younger than the
+-- retention has nothing to delete, and of an old one nearly all sessions go at once.
+
+create function eventlive.purge_sessions_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit integer := eventlive.setting_number('job_batch_size');
+begin
+    return query
+    select w.id, array[min(o.session_id::text collate "C")::uuid, max(o.session_id::text collate "C")::uuid], 'delete', count(*)
+      from (
+            select w.id, eventlive.retention_end('session_retention_days', w.settings) as before, w.created_at
+              from eventlive.webinars w
+           ) w
+     cross join lateral (
+            select s.session_id, (row_number() over (order by s.session_id) - 1) / v_limit as batch
+              from eventlive.webinar_user_sessions s
+             where s.webinar_id = w.id and s.exited_at < w.before
+           ) o
+     where w.created_at < w.before
+     group by w.id, o.batch
+     order by w.id, o.batch;
+end
+$$;
+
+comment on function eventlive.purge_sessions_work() is
+    'Sessions that ended more than session_retention_days ago, in batches: ids are the first and the last of each.';
+revoke all on function eventlive.purge_sessions_work() from public, anon, authenticated, service_role;
+
+create function eventlive.purge_sessions_step(_webinar_id uuid, _bounds uuid[])
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_before timestamptz;
+    v_deleted bigint;
+begin
+    select eventlive.retention_end('session_retention_days', w.settings)
+      into v_before
+      from eventlive.webinars w
+     where w.id = _webinar_id;
+    with batch as materialized (
+        select s.session_id
+          from eventlive.webinar_user_sessions s
+         where s.webinar_id = _webinar_id
+           and s.session_id between _bounds[1] and _bounds[2]
+           and s.exited_at < v_before
+         order by s.session_id
+           for update skip locked
+    ), deleted as (
+        delete from eventlive.webinar_user_sessions s
+         using batch b
+         where s.webinar_id = _webinar_id and s.session_id = b.session_id
+        returning 1
+    )
+    select count(*) into v_deleted from deleted;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_sessions_step(uuid, uuid[]) is
+    'Deletes the sessions between the two ids that ended long ago. How many.';
+revoke all on function eventlive.purge_sessions_step(uuid, uuid[]) from public, anon, authenticated, service_role;
+
+create function eventlive.purge_timelines_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_limit bigint := eventlive.setting_number('job_batch_size');
+begin
+    return query
+    select o.id, null::uuid[], 'delete', least(v_limit, o.old - b.done)
+      from (
+            select w.id, count(*) as old
+              from (
+                    select w.id, eventlive.retention_end('timeline_retention_days', w.settings) as before, w.created_at
+                      from eventlive.webinars w
+                   ) w
+              join eventlive.webinar_access_logs t on t.webinar_id = w.id and t.time_bucket < w.before
+             where w.created_at < w.before
+             group by w.id
+           ) o
+     cross join lateral generate_series(0, o.old - 1, v_limit) as b (done)
+     order by o.id, b.done;
+end
+$$;
+
+comment on function eventlive.purge_timelines_work() is 'Buckets of the timeline that began more than timeline_retention_days ago, in batches.';
+revoke all on function eventlive.purge_timelines_work() from public, anon, authenticated, service_role;
+
+create function eventlive.purge_timelines_step(_webinar_id uuid, _limit bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_before timestamptz;
+    v_deleted bigint;
+begin
+    select eventlive.retention_end('timeline_retention_days', w.settings)
+      into v_before
+      from eventlive.webinars w
+     where w.id = _webinar_id;
+    with batch as materialized (
+        select t.time_bucket
+          from eventlive.webinar_access_logs t
+         where t.webinar_id = _webinar_id and t.time_bucket < v_before
+         order by t.time_bucket
+         limit _limit
+           for update skip locked
+    ), deleted as (
+        delete from eventlive.webinar_access_logs t
+         using batch b
+         where t.webinar_id = _webinar_id and t.time_bucket = b.time_bucket
+        returning 1
+    )
+    select count(*) into v_deleted from deleted;
+    return v_deleted;
+end
+$$;
+
+comment on function eventlive.purge_timelines_step(uuid, bigint) is
+    'Deletes the oldest buckets of a webinar''s timeline that began long ago, so many at most. How many.';
+revoke all on function eventlive.purge_timelines_step(uuid, bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.rollup_live_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    return query
+    select w.id, null::uuid[], 'count', 1::bigint
+      from eventlive.webinars w
+      join eventlive.webinar_live l on l.webinar_id = w.id
+     where l.participants + l.guests > 0
+        or w.status = 'live'
+        or (w.status <> 'ended'
+            and (l.as_of <= v_now - (l.settings ->> 'rollup_idle_interval_s')::numeric::double precision * interval '1 second'
+                or exists (select from eventlive.webinar_live_presence p where p.webinar_id = w.id)
+                or exists (
+                    select from eventlive.webinar_user_sessions s where s.webinar_id = w.id and s.exited_at is null
+                )))
+     order by w.id;
+end
+$$;
+
+comment on function eventlive.rollup_live_work() is
+    'The webinars to count: the live, those in which somebody is, and the others each rollup_idle_interval_s. One at a time.';
+revoke all on function eventlive.rollup_live_work() from public, anon, authenticated, service_role;
+
+-- Presence, sessions and registrations are each read once, all at the same moment. No lock is held while they are: only
+-- the row of webinar_live is locked at the end, and given up at once where a change of the webinar holds it.
+create function eventlive.rollup_live_step(_webinar_id uuid)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_alone boolean := pg_current_xact_id_if_assigned() is null;
+    v_counted record;
+    v_live record;
+    v_pace record;
+    v_bucket_s integer;
+    v_bucket timestamptz;
+begin
+    select p.participants, s.guests, s.attendees, r.registered
+      into v_counted
+      from (
+            select count(*)::integer as participants
+              from eventlive.webinar_live_presence p
+             where p.webinar_id = _webinar_id and p.expires_at > v_now
+           ) p
+     cross join (
+            select count(*) filter (where s.user_id is null and s.exited_at is null and s.expires_at > v_now)::integer
+                       as guests,
+                   (count(distinct s.user_id) + count(*) filter (where s.user_id is null))::integer as attendees
+              from eventlive.webinar_user_sessions s
+             where s.webinar_id = _webinar_id
+           ) s
+     cross join (
+            select count(*)::integer as registered from eventlive.registrations r where r.webinar_id = _webinar_id
+           ) r;
+
+    select l.participants + l.guests > 0 or w.status = 'live' as watched, l.settings, l.client_settings, l.as_of
+      into v_live
+      from eventlive.webinar_live l
+      join eventlive.webinars w on w.id = l.webinar_id
+     where l.webinar_id = _webinar_id
+       for no key update of l skip locked;
+    if not found or v_live.as_of >= v_now then
+        return 0;
+    end if;
+
+    v_pace := eventlive.paced_intervals(v_live.settings, v_counted.participants, v_counted.guests);
+    v_live.watched := v_live.watched or v_counted.participants + v_counted.guests > 0;
+    update eventlive.webinar_live l
+       set participants = v_counted.participants,
+           guests = v_counted.guests,
+           registered = v_counted.registered,
+           total_attendees = greatest(l.total_attendees, v_counted.attendees),
+           peak_participants = greatest(l.peak_participants, v_counted.participants + v_counted.guests),
+           peak_at = case when v_counted.participants + v_counted.guests > l.peak_participants then v_now else l.peak_at end,
+           as_of = v_now,
+           presence_ping_interval_s = v_pace.ping_s,
+           session_heartbeat_interval_s = v_pace.heartbeat_s,
+           fallback_poll_interval_s = v_pace.poll_s,
+           client_settings = eventlive.paced_settings(
+               v_live.client_settings, v_pace.ping_s, v_pace.heartbeat_s, v_pace.poll_s),
+           sample_count = l.sample_count + v_live.watched::integer,
+           sum_participants = l.sum_participants + v_counted.participants,
+           sum_guests = l.sum_guests + v_counted.guests,
+           load_high = v_pace.stretched
+               or eventlive.connections_ratio() >= (v_live.settings ->> 'load_high_connections_ratio')::numeric
+     where l.webinar_id = _webinar_id;
+
+    if v_live.watched then
+        v_bucket_s := (v_live.settings ->> 'timeline_bucket_s')::numeric;
+        v_bucket_s := case when v_bucket_s >= 900 then 900 when v_bucket_s >= 300 then 300 else 60 end;
+        -- After a change of its length, the bucket that is open is filled first.
+        select b.time_bucket
+          into v_bucket
+          from eventlive.webinar_access_logs b
+         where b.webinar_id = _webinar_id and b.time_bucket <= v_now
+         order by b.time_bucket desc
+         limit 1;
+        if not found or not exists (
+            select
+              from eventlive.webinar_access_logs b
+             where b.webinar_id = _webinar_id
+               and b.time_bucket = v_bucket
+               and v_now < b.time_bucket + b.bucket_s * interval '1 second'
+        ) then
+            v_bucket := date_bin(v_bucket_s * interval '1 second', v_now, timestamptz '2000-01-01 00:00:00+00');
+        end if;
+
+        insert into eventlive.webinar_access_logs as b (
+            webinar_id, time_bucket, bucket_s, sample_count,
+            sum_participants, min_participants, max_participants, last_participants,
+            sum_guests, min_guests, max_guests, last_guests, updated_at
+        )
+        values (
+            _webinar_id, v_bucket, v_bucket_s, 1,
+            v_counted.participants, v_counted.participants, v_counted.participants, v_counted.participants,
+            v_counted.guests, v_counted.guests, v_counted.guests, v_counted.guests, v_now
+        )
+        on conflict (webinar_id, time_bucket) do update
+           set sample_count = b.sample_count + 1,
+               sum_participants = b.sum_participants + excluded.sum_participants,
+               min_participants = least(b.min_participants, excluded.min_participants),
+               max_participants = greatest(b.max_participants, excluded.max_participants),
+               last_participants = excluded.last_participants,
+               sum_guests = b.sum_guests + excluded.sum_guests,
+               min_guests = least(b.min_guests, excluded.min_guests),
+               max_guests = greatest(b.max_guests, excluded.max_guests),
+               last_guests = excluded.last_guests,
+               updated_at = excluded.updated_at;
+    end if;
+
+    -- What a crash loses of this, the next run counts again.
+    if v_alone then
+        v_alone := eventlive.relax_durability();
+    end if;
+    return 1;
+end
+$$;
+
+comment on function eventlive.rollup_live_step(uuid) is
+    'Counts the audience of a webinar, works out its pace, and adds a sample to its timeline. 1, or 0 where another one was first.';
+revoke all on function eventlive.rollup_live_step(uuid) from public, anon, authenticated, service_role;
+
+-- The visit log by time: partitions are there before they are needed, and old ones are dropped, never emptied by row.
+--
+-- What came while a partition was missing is in the default one. It is not moved either: the table becomes a partition,
+-- and a new empty one takes its place. That is done in three steps, none of which holds a lock on the log for longer
+-- than a change of the catalog takes, at any of which the job may die, and in none of which an event could be refused:
+-- 'swap' puts the new one in place, and from then on events find the partitions of now and later; 'check' reads the old
+-- one through, to prove what it holds (until 'attach' its events are not seen in the log: seconds, for millions of
+-- them); 'attach' makes it a partition, with the stragglers that came since.
+
+create function eventlive.rotate_event_logs_work()
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
+    v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
+    v_limit bigint := eventlive.setting_number('job_batch_size');
+    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
+    v_draining bigint;
+    v_old bigint;
+begin
+    -- Below the oldest partition there is only what has been dropped already: a session that ended long ago, and was
+    -- closed only now.
+    if v_upper is not null then
+        select count(*) into v_old
+          from eventlive.event_access_logs_default d
+         where d.occurred_at < least(v_before, v_upper);
+        return query
+        select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
+          from generate_series(0, v_old - 1, v_limit) as b (done);
+    end if;
+
+    select greatest(c.reltuples, 0)::bigint
+      into v_draining
+      from pg_class c
+     where c.oid = to_regclass('eventlive.event_access_logs_draining');
+    if v_draining is null
+        and exists (
+            select from eventlive.event_access_logs_default d where d.occurred_at >= coalesce(v_upper, '-infinity')
+        )
+    then
+        select greatest(c.reltuples, 0)::bigint
+          into v_draining
+          from pg_class c
+         where c.oid = 'eventlive.event_access_logs_default'::regclass;
+        return query select null::uuid, null::uuid[], 'swap', 0::bigint;
+        v_upper := eventlive.event_log_boundary(v_now);
+    end if;
+    if v_draining is not null then
+        return query
+        select null::uuid, null::uuid[], s.step, s.amount
+          from (values ('check', 0::bigint), ('attach', v_draining)) as s (step, amount);
+    end if;
+
+    v_upper := coalesce(v_upper, '-infinity');
+    while v_upper < v_until loop
+        return query select null::uuid, null::uuid[], 'add', 0::bigint;
+        v_upper := eventlive.event_log_boundary(greatest(v_upper, v_now));
+    end loop;
+
+    return query
+    select null::uuid, null::uuid[], s.step || ' ' || p.name, s.amount
+      from eventlive.event_log_partitions() p
+      join pg_class c on c.oid = format('eventlive.%I', p.name)::regclass
+     cross join lateral (values ('detach', 1, 0::bigint), ('drop', 2, greatest(c.reltuples, 0)::bigint))
+           as s (step, place, amount)
+     where p.upper_bound <= v_before
+     order by p.lower_bound, s.place;
+    return query
+    select null::uuid, null::uuid[], 'drop ' || regexp_replace(c.relname, '_expired$', ''), greatest(c.reltuples, 0)::bigint
+      from pg_class c
+     where c.relnamespace = 'eventlive'::regnamespace
+       and c.relkind = 'r'
+       and c.relname ~ '^event_access_logs_(p|until_)[0-9_]+_expired$'
+     order by c.relname;
+end
+$$;
+
+comment on function eventlive.rotate_event_logs_work() is
+    'What there is to do for the visit log: discard (strays past the retention), swap, check and attach (what the default partition caught), add, detach and drop.';
+revoke all on function eventlive.rotate_event_logs_work() from public, anon, authenticated, service_role;
+
+create function eventlive.rotate_event_logs_step(_step text, _amount bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_name text := nullif(split_part(_step, ' ', 2), '');
+    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
+    v_range tstzrange;
+    v_rows bigint := 0;
+begin
+    case split_part(_step, ' ', 1)
+    when 'discard' then
+        with batch as materialized (
+            select d.webinar_id, d.occurred_at, d.event_id
+              from eventlive.event_access_logs_default d
+             where d.occurred_at < least(eventlive.retention_end('event_log_retention_days', null), v_upper)
+             limit _amount
+               for update skip locked
+        ), deleted as (
+            delete from eventlive.event_access_logs_default d
+             using batch b
+             where d.webinar_id = b.webinar_id and d.occurred_at = b.occurred_at and d.event_id = b.event_id
+            returning 1
+        )
+        select count(*) into v_rows from deleted;
+
+    when 'swap' then
+        perform eventlive.swap_event_log_default();
+
+    when 'check' then
+        perform eventlive.check_event_log_draining();
+
+    when 'attach' then
+        v_rows := eventlive.attach_event_log_draining();
+
+    when 'add' then
+        if v_upper is null or v_upper < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
+            perform eventlive.add_event_log_partition(
+                coalesce(v_upper, '-infinity'), eventlive.event_log_boundary(greatest(v_upper, v_now)));
+        end if;
+
+    when 'detach' then
+        if exists (
+            select
+              from eventlive.event_log_partitions() p
+             where p.name = v_name and p.upper_bound <= eventlive.retention_end('event_log_retention_days', null)
+        ) then
+            execute format('alter table eventlive.event_access_logs detach partition eventlive.%I', v_name);
+            execute format('alter table eventlive.%I rename to %I', v_name, v_name || '_expired');
+        end if;
+
+    when 'drop' then
+        -- Only what 'detach' has renamed. It is no part of the log any more, so nobody waits for this.
+        if to_regclass(format('eventlive.%I', v_name || '_expired')) is not null then
+            execute format('drop table eventlive.%I', v_name || '_expired');
+            v_rows := _amount;
+        end if;
+    end case;
+    return v_rows;
+end
+$$;
+
+comment on function eventlive.rotate_event_logs_step(text, bigint) is
+    'Does one of the steps that rotate_event_logs_work named, if it is still to be done. How many events it moved or dropped, about.';
+revoke all on function eventlive.rotate_event_logs_step(text, bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.job_step(_name text, _webinar_id uuid, _ids uuid[], _step text, _amount bigint)
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    case _name
+    when 'rollup_live' then return eventlive.rollup_live_step(_webinar_id);
+    when 'close_expired_sessions' then return eventlive.close_expired_sessions_step(_webinar_id, _ids);
+    when 'purge_presence' then return eventlive.purge_presence_step(_webinar_id, _ids);
+    when 'purge_sessions' then return eventlive.purge_sessions_step(_webinar_id, _ids);
+    when 'purge_messages' then return eventlive.purge_messages_step(_webinar_id, _amount);
+    when 'purge_timelines' then return eventlive.purge_timelines_step(_webinar_id, _amount);
+    when 'purge_job_runs' then return eventlive.purge_job_runs_step(_amount);
+    when 'rotate_event_logs' then return eventlive.rotate_event_logs_step(_step, _amount);
+    end case;
+end
+$$;
+
+comment on function eventlive.job_step(text, uuid, uuid[], text, bigint) is
+    'Does one of the rows that job_work returned; again is no harm. How many rows it changed.';
+revoke all on function eventlive.job_step(text, uuid, uuid[], text, bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.job_work(_name text)
+returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    case _name
+    when 'rollup_live' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.rollup_live_work() w;
+    when 'close_expired_sessions' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.close_expired_sessions_work() w;
+    when 'purge_presence' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.purge_presence_work() w;
+    when 'purge_sessions' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.purge_sessions_work() w;
+    when 'purge_messages' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.purge_messages_work() w;
+    when 'purge_timelines' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.purge_timelines_work() w;
+    when 'purge_job_runs' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.purge_job_runs_work() w;
+    when 'rotate_event_logs' then
+        return query select w.webinar_id, w.ids, w.step, w.amount from eventlive.rotate_event_logs_work() w;
+    else
+        raise exception using
+            errcode = 'undefined_object',
+            message = format('there is no job %s', quote_nullable(left(_name, 100))),
+            detail = 'unknown_job',
+            hint = 'eventlive.jobs lists them.';
+    end case;
+end
+$$;
+
+comment on function eventlive.job_work(text) is
+    'What a job would do now, one row a transaction: in which webinar, to which rows, which step, to how many rows. It changes nothing.';
+revoke all on function eventlive.job_work(text) from public, anon, authenticated, service_role;
+
+create function eventlive.job_health()
+returns table (
+    name text, state text, detail text, schedule text, max_age interval, last_success_at timestamptz,
+    running_since timestamptz, last_error text
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select h.name, h.state,
+           case h.state
+               when 'ok' then 'succeeded ' || h.age || ' ago'
+               when 'running' then 'runs for the first time'
+               when 'disabled' then 'switched off in eventlive.jobs'
+               when 'never_ran' then 'has never run; does a runner run?'
+               when 'late' then coalesce('no success for ' || h.age, 'no success yet') || '; allowed are ' || h.max_age
+               when 'failing' then h.last_error
+           end,
+           h.schedule, h.max_age, h.last_success_at, h.running_since, h.last_error
+      from (
+            select j.name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
+                   justify_interval(date_trunc('second', clock_timestamp() - j.last_success_at)) as age,
+                   ended.error as last_error,
+                   case
+                       when not j.enabled then 'disabled'
+                       when ended.error is not null then 'failing'
+                       when j.last_success_at is null and ended.run_id is null and running.run_id is null then 'never_ran'
+                       when clock_timestamp() - coalesce(j.last_success_at, running.started_at) > j.max_age then 'late'
+                       when j.last_success_at is null then 'running'
+                       else 'ok'
+                   end as state
+              from eventlive.jobs j
+              left join lateral (
+                    select r.run_id, r.started_at
+                      from eventlive.job_runs r
+                     where r.job_name = j.name
+                       and r.finished_at is null
+                       and eventlive.job_holder(j.name) is not null
+                     order by r.run_id desc
+                     limit 1
+                   ) running on true
+              left join lateral (
+                    select r.run_id,
+                           case when r.finished_at is null then 'ended without a word: it failed, was cancelled or killed'
+                               else r.error end as error
+                      from eventlive.job_runs r
+                     where r.job_name = j.name
+                       and r.run_id is distinct from running.run_id
+                     order by r.run_id desc
+                     limit 1
+                   ) ended on true
+           ) h
+     order by h.name;
+end;
+
+comment on function eventlive.job_health() is
+    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age; never_ran.';
+revoke all on function eventlive.job_health() from public, anon, authenticated, service_role;
+
+-- A procedure that commits can neither be SECURITY DEFINER nor have a SET clause: so each transaction begins with
+-- begin_batch, and until then every name is qualified. The list of what there is to do is made once and kept beside the
+-- transactions; each of its rows is looked at again when its turn comes.
+
+create procedure eventlive.run_job(_name pg_catalog.text, inout _outcome pg_catalog.jsonb default null)
+language plpgsql
+as $$
+declare
+    v_role pg_catalog.text := pg_catalog.current_setting('role');
+    v_begun pg_catalog.record;
+    v_work pg_catalog.record;
+    v_done pg_catalog.int8;
+    v_rows pg_catalog.int8 := 0;
+    v_batches pg_catalog.int4 := 0;
+begin
+    perform eventlive.begin_batch();
+    v_begun := eventlive.begin_job(_name);
+    if v_begun.outcome <> 'begun' then
+        _outcome := jsonb_build_object('job', _name, 'outcome', v_begun.outcome, 'rows', 0, 'batches', 0);
+        return;
+    end if;
+    commit;
+
+    perform eventlive.begin_batch();
+    for v_work in select w.webinar_id, w.ids, w.step, w.amount from eventlive.job_work(_name) w loop
+        if v_work.step = 'cron' then
+            perform set_config('role', v_role, true);
+            v_done := eventlive.purge_cron_runs(eventlive.setting_number('job_batch_size')::bigint);
+            perform eventlive.begin_batch();
+        else
+            v_done := eventlive.job_step(_name, v_work.webinar_id, v_work.ids, v_work.step, v_work.amount);
+        end if;
+        v_rows := v_rows + v_done;
+        v_batches := v_batches + 1;
+        update eventlive.job_runs r
+           set rows_affected = v_rows
+         where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
+        commit;
+        perform eventlive.begin_batch();
+    end loop;
+
+    perform eventlive.finish_job(_name);
+    _outcome := jsonb_build_object(
+        'job', _name, 'outcome', 'done', 'run_id', v_begun.run_id, 'rows', v_rows, 'batches', v_batches);
+end
+$$;
+
+comment on procedure eventlive.run_job(text, jsonb) is
+    'Runs a job, a batch a transaction: call eventlive.run_job(''rollup_live''). outcome is done, running (elsewhere) or disabled. Not inside a transaction. For members of the owner.';
+revoke all on procedure eventlive.run_job(text, jsonb) from public, anon, authenticated, service_role;
+
+reset role;
+notify pgrst, 'reload schema';

@@ -1,0 +1,23 @@
+create function eventlive.event_log_partitions()
+returns table (name text, lower_bound timestamptz, upper_bound timestamptz)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+    select c.relname::text,
+           case when b.bound like 'FOR VALUES FROM (MINVALUE)%' then '-infinity'::timestamptz
+               else substring(b.bound from $re$FROM \('([^']+)'\)$re$)::timestamptz end,
+           coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity')
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     cross join lateral pg_get_expr(c.relpartbound, c.oid) as b (bound)
+     where i.inhparent = 'eventlive.event_access_logs'::regclass
+       and b.bound <> 'DEFAULT'
+     order by 2
+$$;
+
+comment on function eventlive.event_log_partitions() is
+    'The partitions of the visit log but the default one, with what they hold: from lower_bound until just before upper_bound.';
+revoke all on function eventlive.event_log_partitions() from public, anon, authenticated, service_role;

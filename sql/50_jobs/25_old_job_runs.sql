@@ -1,0 +1,23 @@
+create function eventlive.old_job_runs()
+returns table (job_name text, run_id bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select r.job_name, r.run_id
+      from eventlive.jobs j
+     cross join lateral (
+            select max(k.run_id) as last, max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
+              from eventlive.job_runs k
+             where k.job_name = j.name
+           ) kept
+      join eventlive.job_runs r on r.job_name = j.name
+     where r.started_at < clock_timestamp()
+               - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+       and r.run_id <> kept.last
+       and r.run_id is distinct from kept.good;
+end;
+
+comment on function eventlive.old_job_runs() is
+    'Runs that began more than job_run_retention_days ago, but for the last and the last good one of each job.';
+revoke all on function eventlive.old_job_runs() from public, anon, authenticated, service_role;

@@ -1,0 +1,58 @@
+create function eventlive.job_health()
+returns table (
+    name text, state text, detail text, schedule text, max_age interval, last_success_at timestamptz,
+    running_since timestamptz, last_error text
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    select h.name, h.state,
+           case h.state
+               when 'ok' then 'succeeded ' || h.age || ' ago'
+               when 'running' then 'runs for the first time'
+               when 'disabled' then 'switched off in eventlive.jobs'
+               when 'never_ran' then 'has never run; does a runner run?'
+               when 'late' then coalesce('no success for ' || h.age, 'no success yet') || '; allowed are ' || h.max_age
+               when 'failing' then h.last_error
+           end,
+           h.schedule, h.max_age, h.last_success_at, h.running_since, h.last_error
+      from (
+            select j.name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
+                   justify_interval(date_trunc('second', clock_timestamp() - j.last_success_at)) as age,
+                   ended.error as last_error,
+                   case
+                       when not j.enabled then 'disabled'
+                       when ended.error is not null then 'failing'
+                       when j.last_success_at is null and ended.run_id is null and running.run_id is null then 'never_ran'
+                       when clock_timestamp() - coalesce(j.last_success_at, running.started_at) > j.max_age then 'late'
+                       when j.last_success_at is null then 'running'
+                       else 'ok'
+                   end as state
+              from eventlive.jobs j
+              left join lateral (
+                    select r.run_id, r.started_at
+                      from eventlive.job_runs r
+                     where r.job_name = j.name
+                       and r.finished_at is null
+                       and eventlive.job_holder(j.name) is not null
+                     order by r.run_id desc
+                     limit 1
+                   ) running on true
+              left join lateral (
+                    select r.run_id,
+                           case when r.finished_at is null then 'ended without a word: it failed, was cancelled or killed'
+                               else r.error end as error
+                      from eventlive.job_runs r
+                     where r.job_name = j.name
+                       and r.run_id is distinct from running.run_id
+                     order by r.run_id desc
+                     limit 1
+                   ) ended on true
+           ) h
+     order by h.name;
+end;
+
+comment on function eventlive.job_health() is
+    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age; never_ran.';
+revoke all on function eventlive.job_health() from public, anon, authenticated, service_role;

@@ -1,0 +1,50 @@
+-- A procedure that commits can neither be SECURITY DEFINER nor have a SET clause: so each transaction begins with
+-- begin_batch, and until then every name is qualified. The list of what there is to do is made once and kept beside the
+-- transactions; each of its rows is looked at again when its turn comes.
+
+create procedure eventlive.run_job(_name pg_catalog.text, inout _outcome pg_catalog.jsonb default null)
+language plpgsql
+as $$
+declare
+    v_role pg_catalog.text := pg_catalog.current_setting('role');
+    v_begun pg_catalog.record;
+    v_work pg_catalog.record;
+    v_done pg_catalog.int8;
+    v_rows pg_catalog.int8 := 0;
+    v_batches pg_catalog.int4 := 0;
+begin
+    perform eventlive.begin_batch();
+    v_begun := eventlive.begin_job(_name);
+    if v_begun.outcome <> 'begun' then
+        _outcome := jsonb_build_object('job', _name, 'outcome', v_begun.outcome, 'rows', 0, 'batches', 0);
+        return;
+    end if;
+    commit;
+
+    perform eventlive.begin_batch();
+    for v_work in select w.webinar_id, w.ids, w.step, w.amount from eventlive.job_work(_name) w loop
+        if v_work.step = 'cron' then
+            perform set_config('role', v_role, true);
+            v_done := eventlive.purge_cron_runs(eventlive.setting_number('job_batch_size')::bigint);
+            perform eventlive.begin_batch();
+        else
+            v_done := eventlive.job_step(_name, v_work.webinar_id, v_work.ids, v_work.step, v_work.amount);
+        end if;
+        v_rows := v_rows + v_done;
+        v_batches := v_batches + 1;
+        update eventlive.job_runs r
+           set rows_affected = v_rows
+         where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
+        commit;
+        perform eventlive.begin_batch();
+    end loop;
+
+    perform eventlive.finish_job(_name);
+    _outcome := jsonb_build_object(
+        'job', _name, 'outcome', 'done', 'run_id', v_begun.run_id, 'rows', v_rows, 'batches', v_batches);
+end
+$$;
+
+comment on procedure eventlive.run_job(text, jsonb) is
+    'Runs a job, a batch a transaction: call eventlive.run_job(''rollup_live''). outcome is done, running (elsewhere) or disabled. Not inside a transaction. For members of the owner.';
+revoke all on procedure eventlive.run_job(text, jsonb) from public, anon, authenticated, service_role;
