@@ -30,7 +30,8 @@ def test_json_has_every_figure() -> None:
 
 
 def test_the_settings_of_a_database_count(db: EventliveDatabase) -> None:
-    db.execute("select eventlive.set_setting('session_heartbeat_interval_s', '60')")
+    with db.connect() as connection:
+        connection.execute("select eventlive.set_setting('session_heartbeat_interval_s', '60')")
     result = RUN.invoke(app, ["capacity", "--viewers", "600", "--dsn", db.dsn, "--json"])
     assert json.loads(result.output)["eventlive_db"]["lines"][0]["calls"] == 600
 
