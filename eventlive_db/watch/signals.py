@@ -1,0 +1,113 @@
+"""What the lines of the logs say about the rules, kept in sliding windows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from eventlive_db.logs import LogEvent, is_disconnect
+from eventlive_db.watch.statuses import status_of
+from eventlive_db.watch.window import SlidingCount, SlidingQuantile
+
+MIN_AUTH_CALLS = 20
+"""Calls in the window below which a 95th percentile says nothing."""
+
+HTTP_SOURCES = ("gateway", "postgrest", "postgres")
+"""Logs in which one refused request leaves a line each."""
+
+_MAX_SERIES = 500
+_NOT_AN_ERROR = frozenset({"DEBUG", "INFO", "NOTICE", "WARNING", "LOG", "DETAIL", "HINT", "CONTEXT", "STATEMENT"})
+
+
+class Signals:
+    """Counts what the rules ask for. One request that is in several logs counts once: the largest count holds."""
+
+    def __init__(self) -> None:
+        self._statuses: defaultdict[tuple[int, str], SlidingCount] = defaultdict(SlidingCount)
+        self._disconnects: defaultdict[str, SlidingCount] = defaultdict(SlidingCount)
+        self._auth: defaultdict[str, SlidingQuantile] = defaultdict(SlidingQuantile)
+        self._unknown = SlidingCount()
+        self.seen: Counter[tuple[str, str, str]] = Counter()
+        """Events by source, status and SQLSTATE since the start; beyond some hundred kinds they are ``other``."""
+        self.sources: set[str] = set()
+        """Sources of which there was a line."""
+        self.late = 0
+        """Events that came too late to count for anything."""
+
+    def add(self, event: LogEvent, now: float, window_s: int) -> None:
+        """Take in one event.
+
+        A line is never younger than the moment it is read: one that claims to be comes from a clock that is ahead,
+        and counts as of now.
+
+        Args:
+            event: The line.
+            now: Seconds since 1970.
+            window_s: Length of the window, in seconds.
+        """
+        at = min(event.at.timestamp(), now)
+        status = _status(event)
+        self.sources.add(event.source)
+        self._note(event.source, "" if status is None else str(status), event.sqlstate or "")
+        if at <= now - window_s:
+            self.late += 1
+        if event.source == "postgres" and event.sqlstate is None and not _is_no_error(event):
+            self._unknown.add(at, now)
+        if status in {400, 409} and event.source in HTTP_SOURCES:
+            self._statuses[status, event.source].add(at, now)
+        path = event.path or ""
+        if is_disconnect(event):
+            self._disconnects[event.source].add(at, now)
+        if event.duration_s is not None and (
+            event.source == "auth" or (event.source == "gateway" and path.startswith("/auth/"))
+        ):
+            self._auth[event.source].add(event.duration_s, at, now)
+
+    def per_minute(self, status: int, now: float, window_s: int) -> float:
+        """Answers with a status, 400 or 409, a minute, over the window that ends now."""
+        return self._largest(
+            [count for (of, _), count in self._statuses.items() if of == status],
+            now,
+            window_s,
+        )
+
+    def unknown_per_minute(self, now: float, window_s: int) -> float:
+        """Errors of Postgres a minute of which the log does not say the SQLSTATE."""
+        return self._unknown.count(now, window_s) * 60 / window_s
+
+    def disconnects_per_minute(self, now: float, window_s: int) -> float:
+        """Realtime connections that ended, a minute, over the window that ends now."""
+        return self._largest(list(self._disconnects.values()), now, window_s)
+
+    def auth_p95(self, now: float, window_s: int) -> tuple[int, float | None]:
+        """How many calls to the auth service there were, and their 95th percentile in seconds.
+
+        Of the auth service's own log and the gateway's it is that of the slower: the gateway also sees what waits.
+        """
+        found = [sketch.quantile(0.95, now, window_s) for sketch in self._auth.values()]
+        enough = [(value, calls) for calls, value in found if calls >= MIN_AUTH_CALLS and value is not None]
+        if not enough:
+            return max((calls for calls, _ in found), default=0), None
+        value, calls = max(enough)
+        return calls, value
+
+    def _note(self, source: str, status: str, sqlstate: str) -> None:
+        key = (source, status, sqlstate)
+        if key not in self.seen and len(self.seen) >= _MAX_SERIES:
+            key = (source, "other", "other")
+        self.seen[key] += 1
+
+    @staticmethod
+    def _largest(counts: list[SlidingCount], now: float, window_s: int) -> float:
+        return max((count.count(now, window_s) for count in counts), default=0) * 60 / window_s
+
+
+def _status(event: LogEvent) -> int | None:
+    """The status of the answer that a line tells of."""
+    if event.source != "postgres":
+        return event.status
+    return None if event.sqlstate is None or _is_no_error(event) else status_of(event.sqlstate)
+
+
+def _is_no_error(event: LogEvent) -> bool:
+    # What is not known may be ERROR in another language.
+    return (event.severity or "").rstrip("12345") in _NOT_AN_ERROR
