@@ -1,0 +1,103 @@
+"""What a line of a log is about. Everything that knows SQLSTATEs, paths and the words of others is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from eventlive_db.logs import LogEvent
+
+MISSING = frozenset({"42703", "42P01", "42883"})
+"""undefined_column, undefined_table, undefined_function (Postgres manual, appendix A)."""
+
+UNIQUE_VIOLATION = "23505"
+INCIDENT = "registrations_pkey"
+
+_PLACE = r"(?: at character \d+)?"
+_WORDS: Mapping[str, re.Pattern[str]] = {
+    code: re.compile(words + _PLACE + r"\Z")
+    for code, words in {
+        "42703": r'(?:column .+ does not exist|record ".+" has no field ".+")',
+        "42P01": r'(?:relation ".+" does not exist|missing FROM-clause entry for table ".+")',
+        "42883": r"(?:(?:function|procedure|aggregate) .+|operator) does not exist(?:: .+?)?",
+        UNIQUE_VIOLATION: r"duplicate key value violates unique constraint .+",
+    }.items()
+}
+
+_BEATS = frozenset(
+    {
+        "webinar_presence_ping",
+        "webinar_session_heartbeat",
+        "webinar_enter",
+        "webinar_leave",
+        "webinar_messages_poll",
+        "webinar_register",
+    }
+)
+
+# Functions of the contract that answer 409 of their own, which is the product working; none of them lets a duplicate
+# key out.
+_CONFLICTS = frozenset({"webinar_enter", "webinar_create", "webinar_set_status", "webinar_grant_role"})
+
+_RPC = re.compile(r"/rpc/(\w+)")
+_REUSED = re.compile(r"refresh_token_already_used|Invalid Refresh Token: Already Used", re.IGNORECASE)
+
+
+def sqlstate(event: LogEvent) -> str | None:
+    """The SQLSTATE of a line of Postgres; ``None`` for any other line, or where it cannot be known."""
+    if event.source != "postgres":
+        return None
+    if event.sqlstate is None and event.severity == "ERROR":
+        # A text log without %e; it has the place of the error behind the message.
+        return next((code for code, words in _WORDS.items() if words.match(event.message)), None)
+    return event.sqlstate
+
+
+def _route(event: LogEvent) -> str:
+    return (event.path or "").partition("?")[0].rstrip("/")
+
+
+def is_rest(event: LogEvent) -> bool:
+    """A request to PostgREST, as it logs itself or as a gateway before it does; another service's is none."""
+    if event.source == "postgrest":
+        return True
+    route = _route(event)
+    return event.source == "gateway" and (route.startswith("/rest/") or "/rpc/" in route)
+
+
+def rpc(event: LogEvent) -> str | None:
+    """The function that a request called, if it called one."""
+    found = _RPC.search(_route(event)) if is_rest(event) else None
+    return found[1] if found else None
+
+
+def is_hot(event: LogEvent) -> bool:
+    """A request of the participants' hot path."""
+    return rpc(event) in _BEATS
+
+
+def is_duplicate_409(event: LogEvent) -> bool:
+    """A 409 that can only be a duplicate key, going by what was called."""
+    return event.status == 409 and is_rest(event) and rpc(event) not in _CONFLICTS
+
+
+def is_auth(event: LogEvent) -> bool:
+    """A request to the auth service."""
+    return event.source == "auth" or (event.source == "gateway" and "/auth/v1/" in _route(event) + "/")
+
+
+def is_user_call(event: LogEvent) -> bool:
+    """A request that asks the auth service who somebody is."""
+    route = _route(event)
+    if event.source == "auth":
+        # The line that ends a request has its status; others of the same request have not.
+        answered = event.status is not None
+        return answered and route in {"/user", "/auth/v1/user"} and (event.method or "GET").upper() == "GET"
+    return event.source == "gateway" and route.endswith("/auth/v1/user") and (event.method or "GET").upper() == "GET"
+
+
+def is_reused_token(event: LogEvent) -> bool:
+    """The auth service refused a refresh token that was used before: two tabs, or clients without single flight."""
+    if event.source not in {"auth", "gateway"}:
+        return False
+    return any(_REUSED.search(text) for text in (event.message, event.detail, event.hint) if text)

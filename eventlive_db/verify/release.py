@@ -1,0 +1,123 @@
+"""What is installed: the migration that the database is at, the functions, the jobs. Nothing is called or changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+
+from eventlive_db.client.calls import API_SCHEMA
+from eventlive_db.client.contract import FUNCTIONS
+from eventlive_db.resources import migrations_dir
+from eventlive_db.verify.database import Database
+from eventlive_db.verify.model import Check, State, no_data, passed
+from eventlive_db.verify.triggers import Trigger
+
+_VERSION = re.compile(r"(\d{4})_\w+\.py")
+# Asked first: a refusal would be an error in the log that is judged.
+_RIGHTS = """
+    select has_schema_privilege(session_user, n.oid, 'usage') and has_table_privilege(session_user, c.oid, 'select'),
+           coalesce(has_table_privilege(o.oid, c.oid, 'select'), false)
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+      left join pg_roles o on o.oid = to_regrole(%s)
+     where n.nspname = 'eventlive' and c.relname = 'alembic_version'
+"""
+
+_WELL = frozenset({"ok", "running", "disabled"})
+_ILL = frozenset({"failing", "late"})
+
+
+def newest_migration() -> str:
+    """The newest step that this package brings."""
+    return max(
+        found[1] for path in (migrations_dir() / "versions").iterdir() if (found := _VERSION.fullmatch(path.name))
+    )
+
+
+def check_schema(database: Database) -> Check:
+    """Whether the database is at the newest migration of this package."""
+    newest = newest_migration()
+    advice = "Connect as whoever migrates; or --without schema, where the schema was not installed by migrations."
+    rights = database.rows(_RIGHTS, database.owner)
+    if not rights:
+        return no_data("schema", "migrations", "there is no eventlive.alembic_version", advice)
+    [(own, owners)] = rights
+    if not own and not owners:
+        return no_data("schema", "migrations", "eventlive.alembic_version may not be read", advice)
+    # It belongs to whoever migrates, who need not be the owner of the rest.
+    ask = database.rows if own else database.owned
+    rows = ask("select v.version_num from eventlive.alembic_version v")
+    at = ", ".join(sorted(row[0] for row in rows)) or "none"
+    if at == newest:
+        return passed("schema", "migrations", f"at {at}, the newest of this package")
+    if at != "none" and at > newest:
+        says = f"at {at}, and this package knows them up to {newest}"
+        return no_data("schema", "migrations", says, "Verify with the package that was released.")
+    says = f"at {at}, and this package is made for {newest}"
+    return Check("schema", "migrations", State.FAILED, says, "eventlive-db migrate up", Trigger.SCHEMA_BEHIND)
+
+
+def check_functions(database: Database, api_schema: str = API_SCHEMA) -> Iterator[Check]:
+    """Whether each function of the contract is there, as the client calls it, for the roles that need it."""
+    problems: list[str] = []
+    for function in FUNCTIONS.values():
+        problems += _problems(
+            database, api_schema, function.name, list(function.roles), [p.name for p in function.parameters]
+        )
+    if problems:
+        says = f"{len(problems)} cannot be called: {'; '.join(problems)}"
+        advice = "eventlive-db migrate diff shows what was changed by hand."
+        yield Check("functions", "contract", State.FAILED, says, advice, Trigger.FUNCTION_NOT_CALLABLE, len(problems))
+        return
+    yield passed("functions", "contract", f"all {len(FUNCTIONS)} functions of the contract are there and granted")
+
+
+def _problems(database: Database, api_schema: str, name: str, roles: list[str], parameters: list[str]) -> Iterator[str]:
+    rows = database.rows(
+        "select p.oid, p.proargnames::text[] from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+        " where n.nspname = %s and p.proname = %s",
+        api_schema,
+        name,
+    )
+    if len(rows) != 1:
+        yield f"{name} is there {len(rows)} times" if rows else f"{name} is missing"
+        return
+    [(oid, arguments)] = rows
+    if missing := [parameter for parameter in parameters if parameter not in (arguments or [])]:
+        yield f"{name} has no parameter {', '.join(missing)}"
+    for role, allowed in database.rows(
+        "select r.rolname, has_schema_privilege(r.oid, %s, 'usage')"
+        " and has_function_privilege(r.oid, %s::oid, 'execute')"
+        " from pg_roles r where r.rolname = any (%s)",
+        api_schema,
+        oid,
+        roles,
+    ):
+        if not allowed:
+            yield f"{role} may not call {name}"
+
+
+def check_jobs(database: Database) -> Check:
+    """Whether every job has run when it should."""
+    advice = "Connect as whoever migrates, at the newest migration; or --without jobs."
+    try:
+        if not database.is_there("to_regprocedure('eventlive.job_health()')"):
+            return no_data("jobs", "jobs", "there is no eventlive.job_health()", advice)
+        rows = database.owned("select j.name::text, j.state::text, j.detail::text from eventlive.job_health() j")
+    except psycopg.errors.InsufficientPrivilege as error:
+        return no_data("jobs", "jobs", f"eventlive.job_health(): {_first_line(error)}", advice)
+    ill = [f"{name} is {state}{f' ({detail})' if detail else ''}" for name, state, detail in rows if state in _ILL]
+    unknown = [f"{name} is {state}" for name, state, _ in rows if state not in _WELL | _ILL]
+    if ill:
+        advice = "eventlive.job_runs has the errors."
+        return Check("jobs", "jobs", State.FAILED, "; ".join(ill), advice, Trigger.JOB_FAILING, len(ill))
+    if unknown or not rows:
+        says = "; ".join(unknown) or "there is no job"
+        return no_data("jobs", "jobs", says, "Wait until each has run once; or --without jobs.")
+    return passed("jobs", "jobs", f"all {len(rows)} jobs are well")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).strip().splitlines()[0]

@@ -1,0 +1,52 @@
+"""The thresholds: those of the alerts, so that a verdict and an alarm never differ, and a few of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+DEFAULTS: Mapping[str, float] = {
+    "alert_http_400_per_min": 10,
+    "alert_http_409_per_min": 50,
+    "alert_auth_p95_s": 5,
+}
+"""Keys of ``eventlive.settings``, and what holds where the database does not have them or is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What is too much.
+
+    Attributes:
+        settings: By key of ``eventlive.settings``.
+        auth_growth: So many times the calls to the auth service before the release are an explosion.
+        auth_per_request: So many calls to it for each hot-path request are one, too; the incident had 1.
+        auth_floor_per_min: Below so many calls a minute nothing explodes.
+        silence: A log that ends so long before the end of the window says nothing about the rest of it.
+        clock_skew: A log may be so far ahead of our clock.
+        unparsed: So many lines may be unreadable.
+    """
+
+    settings: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULTS))
+    auth_growth: float = 3.0
+    auth_per_request: float = 0.5
+    auth_floor_per_min: float = 10.0
+    silence: timedelta = timedelta(minutes=10)
+    clock_skew: timedelta = timedelta(minutes=2)
+    unparsed: int = 0
+
+    @property
+    def http_400_per_min(self) -> float:
+        """400s a minute that raise the alarm."""
+        return self.settings["alert_http_400_per_min"]
+
+    @property
+    def http_409_per_min(self) -> float:
+        """409s a minute that raise the alarm."""
+        return self.settings["alert_http_409_per_min"]
+
+    @property
+    def auth_p95_s(self) -> float:
+        """The p95 of the auth service, in seconds."""
+        return self.settings["alert_auth_p95_s"]

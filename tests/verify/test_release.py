@@ -1,0 +1,119 @@
+"""What is installed: behind, ahead, unreadable, revoked, missing; and how the jobs do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from eventlive_db.migrate import Options, upgrade
+from eventlive_db.resources import migrations_dir
+from eventlive_db.verify import Report, State, Trigger, Verdict
+from eventlive_db.verify.release import newest_migration
+from eventlive_db.verify.run import Question, verify
+from tests.support.database import EventliveDatabase
+from tests.verify.stand import check_of
+
+LOGS_AND_CANARY = frozenset({"dod-1", "dod-2", "dod-3", "dod-4"})
+
+
+def look(db: EventliveDatabase, *groups: str) -> Report:
+    """At these groups alone."""
+    without = LOGS_AND_CANARY | ({"schema", "functions", "jobs"} - set(groups))
+    return verify(Question(datetime.now(UTC), without=without, dsn=db.dsn))
+
+
+def test_the_newest_migration_is_the_one_that_nothing_follows() -> None:
+    sources = [path.read_text() for path in (migrations_dir() / "versions").glob("*.py")]
+    assert not any(f'down_revision = "{newest_migration()}"' in source for source in sources)
+
+
+def test_a_migrated_database_is_at_head_and_then_behind_or_ahead(make_database: Callable[[], str]) -> None:
+    dsn = make_database()
+    upgrade(Options(dsn=dsn))
+    with closing(EventliveDatabase(dsn)) as db:
+        report = look(db, "schema", "functions")
+        assert report.verdict is Verdict.GO, report.checks
+        db.admin.execute("update eventlive.alembic_version set version_num = '0001'")
+        assert look(db, "schema").triggers == [Trigger.SCHEMA_BEHIND]
+        db.admin.execute("update eventlive.alembic_version set version_num = '9999'")
+        assert check_of(look(db, "schema"), "migrations").state is State.NO_DATA
+
+
+def test_a_schema_that_no_migration_installed_is_no_pass(db: EventliveDatabase) -> None:
+    report = look(db, "schema")
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert "there is no eventlive.alembic_version" in check_of(report, "migrations").says
+
+
+def test_every_function_is_there_and_granted(db: EventliveDatabase) -> None:
+    assert look(db, "functions").verdict is Verdict.GO
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (
+            "revoke execute on function eventlive_api.webinar_leave(uuid, uuid, uuid) from anon",
+            "anon may not call webinar_leave",
+        ),
+        ("revoke usage on schema eventlive_api from authenticated", "authenticated may not call webinar_enter"),
+        ("drop function eventlive_api.webinar_presence_ping(uuid)", "webinar_presence_ping is missing"),
+        (
+            "alter function eventlive_api.webinar_presence_ping(uuid) rename to ping",
+            "webinar_presence_ping is missing",
+        ),
+        (
+            "create function eventlive_api.webinar_presence_ping(_webinar_id text) returns void return null",
+            "webinar_presence_ping is there 2 times",
+        ),
+    ],
+)
+def test_a_function_that_cannot_be_called_fails(db: EventliveDatabase, statement: str, says: str) -> None:
+    db.admin.execute(statement.encode())
+    report = look(db, "functions")
+    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE]
+    assert says in check_of(report, "contract").says
+
+
+@pytest.mark.parametrize(
+    ("values", "state"),
+    [
+        ("('rollup', 'ok', null), ('purge', 'disabled', null), ('rotate', 'running', null)", State.PASSED),
+        ("('rollup', 'ok', null), ('purge', 'failing', 'division by zero')", State.FAILED),
+        ("('rollup', 'late', 'no success for 1 day')", State.FAILED),
+        ("('rollup', 'ok', null), ('purge', 'never_ran', 'does a runner run?')", State.NO_DATA),
+    ],
+)
+def test_jobs_that_fail_or_are_late_fail_and_what_never_ran_is_no_pass(
+    db: EventliveDatabase, values: str, state: State
+) -> None:
+    db.admin.execute("drop function if exists eventlive.job_health() cascade")
+    db.admin.execute(
+        "create function eventlive.job_health() returns table (name text, state text, detail text)"
+        f" language sql as $$ values {values.replace('null', 'null::text')} $$".encode()
+    )
+    report = look(db, "jobs")
+    assert check_of(report, "jobs").state is state
+    assert report.triggers == ([Trigger.JOB_FAILING] if state is State.FAILED else [])
+
+
+def test_a_database_without_the_health_of_jobs_is_no_pass(db: EventliveDatabase) -> None:
+    db.admin.execute("drop function if exists eventlive.job_health() cascade")
+    assert check_of(look(db, "jobs"), "jobs").state is State.NO_DATA
+
+
+def test_an_empty_database_is_behind_in_everything(empty_database: str) -> None:
+    report = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY, dsn=empty_database))
+    assert report.verdict is Verdict.ROLL_BACK
+    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE]
+
+
+def test_without_a_database_nobody_can_tell() -> None:
+    report = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY))
+    assert {check.state for check in report.checks} == {State.NO_DATA}
+    everything = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY | {"schema", "functions", "jobs"}))
+    assert everything.checks == []
+    assert everything.verdict is Verdict.COULD_NOT_TELL
