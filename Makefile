@@ -18,7 +18,7 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint plans plans-update plans-repeat test-plans test-client mutate fuzz coverage \
+.PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client mutate fuzz coverage \
   bench test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
@@ -38,7 +38,10 @@ demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgr
 	@$(BIN)/eventlive-db demo --kind embedded
 
 test: $(READY) ## pass the tests
-	@$(IN_MEMORY) $(PYTEST) $(SPREAD)
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) -m "not heavy"
+
+test-heavy: $(READY) ## the larger sizes of what other tests show in small
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) -m heavy tests/sql
 
 lint: $(READY) ## check style, types and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/eventlive-db lint sql
@@ -75,12 +78,11 @@ fuzz: $(READY) ## thousands of calls with anything as arguments, and what came o
 	@FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(IN_MEMORY) $(PYTEST) $(SPREAD) --timeout 3600 \
 	  $(if $(KIND),--pg-kind $(KIND)) tests/fuzz $(wildcard tests/http/test_fuzz_http.py)
 
-# Left out is one test that makes the same call 100,000 times, which a fifth of a gigabyte of log would say no better.
+# Left out are the larger sizes: of the same call 100,000 times, a fifth of a gigabyte of log would say no more.
 coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
-	  tests/sql tests/migrate \
-	  --deselect tests/sql/test_presence_ping.py::test_a_hundred_thousand_pings_are_hot_updates_and_the_table_does_not_grow
+	  -m "not heavy" tests/sql tests/migrate
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
 # Where it is asked for, a part that is missing is a failure; make test leaves out what needs it.

@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -17,9 +18,12 @@ from hypothesis import HealthCheck, settings
 from eventlive_db.plans.coverage import COVERAGE_SETTINGS
 from eventlive_db.resources import sql_dir
 from eventlive_db.server import KINDS, TEST_SETTINGS, Server, open_server
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
+from tests.support.server import busy
 
 pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples in each run, and none judged by the clock of a busy machine.
 settings.register_profile("eventlive", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,12 +60,28 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.plan_kind = config.getoption("--pg-kind")
 
 
+LONG = {
+    ROOT / "tests" / name
+    for name in (
+        "plans/eventlive/plans.toml",
+        "test_docs.py",
+        "plans/test_plugin.py",
+        "cli/test_plans.py",
+        "server/test_life.py",
+        "server/test_access.py",
+        "server/test_cli.py",
+        "client/loops/test_herd.py",
+    )
+}
+"""Files of many tests that take long all the same."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several workers, begin with the files of few tests: theirs are long, and would be waited for at the end."""
+    """With several workers, begin with what would be waited for at the end: what is long, and files of few tests."""
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: tests[item.path])
+        items.sort(key=lambda item: (item.path not in LONG, tests[item.path]))
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +89,8 @@ def pg_server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The Postgres of this test process; with pytest-xdist each worker has its own cluster."""
     logs: Path | None = pytestconfig.getoption("--sql-coverage")
     configured = {**TEST_SETTINGS, **(COVERAGE_SETTINGS if logs else {})}
-    with open_server(kind=pytestconfig.getoption("--pg-kind"), settings=configured) as server:
+    kind = pytestconfig.getoption("--pg-kind")
+    with open_server(kind=kind, settings=configured) as opened, busy(opened) as server:
         if logs and server.log is None:
             pytest.exit("--sql-coverage reads the server's log: take --pg-kind installed or embedded", returncode=2)
         yield server
@@ -118,8 +139,37 @@ def schema_template(pg_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture
-def db(make_database: Callable[..., str], schema_template: str) -> Iterator[EventliveDatabase]:
+def open_copy(make_database: Callable[..., str]) -> Iterator[Callable[[str], EventliveDatabase]]:
+    """Copy a database for this test alone: ``open_copy(template)``."""
+    with ExitStack() as stack:
+
+        def open_one(template: str) -> EventliveDatabase:
+            database = EventliveDatabase(make_database(template))
+            stack.callback(database.close)
+            return database
+
+        yield open_one
+
+
+@pytest.fixture
+def db(open_copy: Callable[[str], EventliveDatabase], schema_template: str) -> EventliveDatabase:
     """A database with the schema in it, for this test alone."""
-    database = EventliveDatabase(make_database(schema_template))
-    yield database
-    database.close()
+    return open_copy(schema_template)
+
+
+@pytest.fixture(scope="module")
+def furnish(pg_server: Server, schema_template: str) -> Iterator[Furnish]:
+    """Fill a database once for the tests of a module, which copy it: ``furnish(fill)``, the name of the database."""
+    with ExitStack() as stack:
+
+        def make(fill: Callable[[EventliveDatabase], object]) -> str:
+            name = f"test_furnished_{secrets.token_hex(8)}"
+            stack.callback(pg_server.drop_database, name)
+            database = EventliveDatabase(pg_server.create_database(name, schema_template))
+            try:
+                fill(database)
+            finally:
+                database.close()
+            return name
+
+        yield make

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from eventlive_db.cli.migrate import DsnOption
+from eventlive_db.cli.dsn import DsnOption
 from eventlive_db.client import Client, EventliveError, Identity, RpcError, rpc
 from eventlive_db.client.calls import API_SCHEMA, as_is
 from eventlive_db.client.contract import FUNCTIONS

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import psycopg
 import typer
 
+from eventlive_db.cli.dsn import DsnOption
 from eventlive_db.migrate import (
     Difference,
     MigrateError,
@@ -51,10 +52,6 @@ app = typer.Typer(
     """,
 )
 
-DsnOption = Annotated[
-    str | None,
-    typer.Option("--dsn", envvar="EVENTLIVE_DSN", show_envvar=True, help="The database: libpq string or URI."),
-]
 SchemaOption = Annotated[
     str | None,
     typer.Option(

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from eventlive_db.cli.migrate import DsnOption
+from eventlive_db.cli.dsn import DsnOption
 from eventlive_db.client.calls import API_SCHEMA
 from eventlive_db.verify import Report, Verdict, VerifyError
 from eventlive_db.verify.canary.doors import Door, HttpDoor, OpenDoor, PsycopgDoor, read_tokens, sign

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -22,6 +22,15 @@ _ROWS: LiteralString = """
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+
+# Partitions are vacuumed with their table.
+_TABLES: LiteralString = """
+    select pg_catalog.format('%I.%I', n.nspname, c.relname)
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'm', 'p') and not c.relispartition and c.relpersistence <> 't'
+       and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
 """
 
 # Absolute, so that raising twice is raising once. Pages stay what they are: the planner multiplies by the real file's.
@@ -126,7 +135,7 @@ def _smallest(server: Server, suite: Suite, rows: int, stack: ExitStack) -> Stag
     if rows:
         _fill(dsn, suite, rows, 0)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("vacuum (freeze, analyze)")
+        _vacuum(connection, "vacuum (freeze, analyze)")
         analyzed = {table: int(count) for table, count in connection.execute(_ROWS)}
     return Stage(name, dsn, rows, (), analyzed, analyzed)
 
@@ -140,7 +149,7 @@ def _larger(server: Server, suite: Suite, rows: int, stages: list[Stage], stack:
     with psycopg.connect(dsn, autocommit=True) as connection:
         if filled > filled_before:
             _fill(dsn, suite, filled, filled_before)
-            connection.execute("vacuum")
+            _vacuum(connection, "vacuum")
             counts = {table: int(count) for table, count in connection.execute(_ROWS)}
             counts |= {table: smallest.filled_rows[table] for table in scale.raised if table in smallest.filled_rows}
         targets = {table: _rows_of(smallest, table) * rows // smallest.rows for table in scale.raised}
@@ -153,6 +162,13 @@ def _larger(server: Server, suite: Suite, rows: int, stages: list[Stage], stack:
         for table, target in targets.items():
             connection.execute(_RAISE, {"target": float(target), "table": table})
     return Stage(name, dsn, rows, tuple(sorted(targets)), smallest.analyzed_rows, counts)
+
+
+def _vacuum(connection: psycopg.Connection[Any], command: LiteralString) -> None:
+    """Vacuum what is the suite's: the system's catalogs are most of a small database, and of no concern."""
+    tables = [table for (table,) in connection.execute(_TABLES)]
+    if tables:
+        connection.execute(f"{command} {', '.join(tables)}".encode())
 
 
 def _rows_of(stage: Stage, table: str) -> int:

@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
+import pytest
 
 import eventlive_db.load
 from eventlive_db.server import Server
@@ -35,8 +37,25 @@ def databases_left(server: Server) -> int:
     return int(row[0])
 
 
-def test_in_a_pipe_it_prints_the_tables_and_how_to_connect_and_leaves_no_database(pg_server: Server) -> None:
-    done = demo(pg_server, "--seconds", "4")
+RUNS = {
+    "table": ("--seconds", "4"),
+    "json": ("--seconds", "4", "--json"),
+    "faulty": ("--seconds", "3", "--attendance", str(SAMPLES / "zoom_meeting_faulty.csv")),
+}
+Done = dict[str, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def done_at_once(pg_server: Server) -> Done:
+    """Each run mostly waits."""
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        return dict(zip(RUNS, pool.map(lambda arguments: demo(pg_server, *arguments), RUNS.values()), strict=True))
+
+
+def test_in_a_pipe_it_prints_the_tables_and_how_to_connect_and_leaves_no_database(
+    pg_server: Server, done_at_once: Done
+) -> None:
+    done = done_at_once["table"]
     assert done.returncode == 0, done.stdout + done.stderr
     assert "psql" in done.stdout
     assert "All promises held." in done.stdout
@@ -46,16 +65,16 @@ def test_in_a_pipe_it_prints_the_tables_and_how_to_connect_and_leaves_no_databas
     assert databases_left(pg_server) == 0
 
 
-def test_json_is_one_object_and_nothing_else(pg_server: Server) -> None:
-    done = demo(pg_server, "--seconds", "4", "--json")
+def test_json_is_one_object_and_nothing_else(done_at_once: Done) -> None:
+    done = done_at_once["json"]
     report = json.loads(done.stdout)
     assert report["passed"] is True
     assert report["traces"]["registrations_by_ping"] == 0
     assert report["errors"]["webinar_enter duplicate_session"] == 2
 
 
-def test_a_faulty_attendance_file_is_reported_by_line_and_its_good_rows_are_replayed(pg_server: Server) -> None:
-    done = demo(pg_server, "--seconds", "3", "--attendance", str(SAMPLES / "zoom_meeting_faulty.csv"))
+def test_a_faulty_attendance_file_is_reported_by_line_and_its_good_rows_are_replayed(done_at_once: Done) -> None:
+    done = done_at_once["faulty"]
     assert done.returncode == 0, done.stdout + done.stderr
     assert "line 8: leave_before_join" in done.stdout
     assert "people, sessions" in done.stdout

@@ -1,4 +1,4 @@
-"""Twenty installers at once, each a process of its own."""
+"""Many installers at once, each a process of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eventlive_db.server import Server
 from tests.migrate.conftest import People, connected, run, whole_catalog
 
 INSTALLERS = 20
+DATABASES = 6
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +57,12 @@ def test_installers_of_many_databases_make_the_roles_they_share_once(
         run(pg_server.dsn(), f"create role {boss}")
         if pg_server.version_num >= 160000:
             run(pg_server.dsn(), f"grant {boss} to {migrator} with admin option, set false, inherit false")
-    databases = [make_database() for _ in range(INSTALLERS)]
+    databases = [make_database() for _ in range(DATABASES)]
     for dsn in databases:
         with connected(dsn) as admin:
             admin.execute(f"alter database {admin.info.dbname} owner to {migrator}".encode())
     taken = install(processes, [Options(make_conninfo(dsn, user=migrator), owner=boss) for dsn in databases])
-    assert [len(steps) for steps in taken] == [len(revisions())] * INSTALLERS
+    assert [len(steps) for steps in taken] == [len(revisions())] * DATABASES
     first = whole_catalog(databases[0])
     assert all(whole_catalog(dsn) == first for dsn in databases)
 

@@ -30,6 +30,9 @@ def plan_guard_schema():
 """
 """Another conftest.py."""
 
+OTHERS = ("anyio", "hypothesispytest", "platformdirs", "timeout")
+"""Plugins of no concern here: what they import takes longer than most runs."""
+
 VARIABLES = ("CI", "GITHUB_ACTIONS", "PLAN_GUARD_DSN", "EVENTLIVE_DSN", "EVENTLIVE_POSTGRES", "PYTEST_XDIST_WORKER")
 UPDATE_LINE = 1 + SCHEMA[: SCHEMA.index("    update shop.jobs")].count("\n")
 """Line of the schema's file on which the function's statement begins."""
@@ -64,8 +67,13 @@ class Project:
 
     def arguments(self, *arguments: str) -> list[str]:
         """What pytest is called with: the running server, and no plugins of no concern here."""
-        left_out = ("-p", "no:randomly") if "-p" not in arguments else ()
-        return ["--plan-dsn", self.server.admin_dsn, "-rN", "-p", "no:hypothesispytest", *left_out, *arguments]
+        left_out = [*OTHERS]
+        if "-n" not in arguments:
+            left_out += ["xdist", "xdist.looponfail"]
+        if "-p" not in arguments:
+            left_out.append("randomly")
+        no_plugins = [word for name in left_out for word in ("-p", f"no:{name}")]
+        return ["--plan-dsn", self.server.admin_dsn, "-rN", *no_plugins, *arguments]
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from eventlive_db.client import RpcError
 from tests.support.actors import new_id
 from tests.support.cast import ELSEWHERE, EVERYBODY, USERS, WEBINAR, Cast, assemble
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.faults import break_function
 from tests.support.tables import by_column, cells
 
@@ -45,12 +46,22 @@ service           yes     yes                 yes        yes         yes        
 """
 
 
-@pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def with_a_guest(db: EventliveDatabase) -> None:
     """Everybody, in a webinar that guests may enter, and in which one guest is watching."""
     cast = assemble(db, access_policy="guest_allowed")
     cast.actor("guest").call("webinar_enter", webinar_id=WEBINAR, session_id=GUEST_SESSION)
-    return cast
+
+
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(with_a_guest)
+
+
+@pytest.fixture
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
+    """Everybody, and one guest who is watching."""
+    return Cast(open_copy(assembled))
 
 
 def met(cast: Cast, caller: str, act: str) -> str:

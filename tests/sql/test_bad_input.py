@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -11,6 +13,7 @@ from psycopg import sql
 
 from eventlive_db.client import RpcError
 from eventlive_db.client.errors import rpc_error
+from eventlive_db.server import Server
 from tests.support.actors import new_id
 from tests.support.bad_input import (
     ASK_NO_CLAIMS,
@@ -29,13 +32,12 @@ from tests.support.bad_input import (
     WITHOUT_CLAIMS,
 )
 from tests.support.cast import WEBINAR, Cast, assemble
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.errors import assert_conforms
 from tests.support.faults import break_function
 
 
-@pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def with_sessions(db: EventliveDatabase) -> None:
     """Everybody, with a session of the attendee, one of a guest, and a message of the attendee."""
     cast = assemble(db, access_policy="guest_allowed")
     for name, session_id, token in (("attendee", SESSION, LEAVE_TOKEN), ("guest", GUEST_SESSION, new_id())):
@@ -45,7 +47,34 @@ def cast(db: EventliveDatabase) -> Cast:
         )
     message: dict[str, object] = {"client_message_id": new_id(), "kind": "chat", "body": "Hello"}
     assert cast.actor("attendee").call("webinar_message_post", webinar_id=WEBINAR, **message)["message_id"] == MESSAGE
-    return cast
+
+
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(with_sessions)
+
+
+@pytest.fixture
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
+    """Everybody, with two sessions and a message."""
+    return Cast(open_copy(assembled))
+
+
+@pytest.fixture(scope="module")
+def copy_to_share(pg_server: Server, assembled: str) -> Iterator[str]:
+    """A copy of it that is not one test's alone."""
+    name = f"untouched_{secrets.token_hex(8)}"
+    yield pg_server.create_database(name, assembled)
+    pg_server.drop_database(name)
+
+
+@pytest.fixture
+def untouched(copy_to_share: str) -> Iterator[Cast]:
+    """The same in a database that many tests share: each shows that it changed nothing."""
+    db = EventliveDatabase(copy_to_share)
+    yield Cast(db)
+    db.close()
 
 
 def refusal(cast: Cast, function: str, wrong: dict[str, object], caller: str | None = None) -> RpcError:
@@ -150,18 +179,18 @@ def test_an_argument_of_the_wrong_type_is_refused(cast: Cast, function: str) -> 
 
 
 @pytest.mark.parametrize(("function", "token"), [item for item in UNKNOWN_WEBINAR.items() if item[1]])
-def test_an_unknown_webinar_is_refused(cast: Cast, function: str, token: str) -> None:
-    assert refusal(cast, function, {"webinar_id": new_id()}).token == token
+def test_an_unknown_webinar_is_refused(untouched: Cast, function: str, token: str) -> None:
+    assert refusal(untouched, function, {"webinar_id": new_id()}).token == token
 
 
 @pytest.mark.parametrize("function", ["webinar_register", "webinar_enter", "webinar_client_settings"])
-def test_to_an_administrator_an_unknown_webinar_is_no_exception(cast: Cast, function: str) -> None:
-    assert refusal(cast, function, {"webinar_id": new_id()}, "admin").token == "webinar_not_found"
+def test_to_an_administrator_an_unknown_webinar_is_no_exception(untouched: Cast, function: str) -> None:
+    assert refusal(untouched, function, {"webinar_id": new_id()}, "admin").token == "webinar_not_found"
 
 
 @pytest.mark.parametrize("function", [name for name, token in UNKNOWN_WEBINAR.items() if token == "not_allowed"])
-def test_staff_functions_tell_service_role_that_a_webinar_does_not_exist(cast: Cast, function: str) -> None:
-    assert refusal(cast, function, {"webinar_id": new_id()}, "service").token == "webinar_not_found"
+def test_staff_functions_tell_service_role_that_a_webinar_does_not_exist(untouched: Cast, function: str) -> None:
+    assert refusal(untouched, function, {"webinar_id": new_id()}, "service").token == "webinar_not_found"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +198,9 @@ def test_staff_functions_tell_service_role_that_a_webinar_does_not_exist(cast: C
     [pytest.param(function, wrong, token, id=f"{function}-{case}") for function, case, wrong, token in OUT_OF_BOUNDS],
 )
 def test_what_is_out_of_bounds_is_refused_without_repeating_it(
-    cast: Cast, function: str, wrong: dict[str, object], token: str
+    untouched: Cast, function: str, wrong: dict[str, object], token: str
 ) -> None:
-    error = refusal(cast, function, wrong)
+    error = refusal(untouched, function, wrong)
     assert error.token == token
     assert len(json.dumps(error.payload)) < 1000
 
@@ -182,20 +211,20 @@ def test_what_is_out_of_bounds_is_refused_without_repeating_it(
     ids=[f"{function}-by-{caller}-{next(iter(wrong))}" for function, caller, wrong, _ in FOREIGN_SESSION],
 )
 def test_nobody_can_touch_the_session_of_somebody_else(
-    cast: Cast, function: str, caller: str, wrong: dict[str, object], token: str
+    untouched: Cast, function: str, caller: str, wrong: dict[str, object], token: str
 ) -> None:
-    assert refusal(cast, function, wrong, caller).token == token
+    assert refusal(untouched, function, wrong, caller).token == token
 
 
 @pytest.mark.parametrize("claims", MALFORMED_CLAIMS.values(), ids=list(MALFORMED_CLAIMS))
-def test_malformed_claims_are_refused_by_every_function_that_asks_who_calls(cast: Cast, claims: str) -> None:
-    before = cast.db.contents()
+def test_malformed_claims_are_refused_by_every_function_that_asks_who_calls(untouched: Cast, claims: str) -> None:
+    before = untouched.db.contents()
     for role in ("anon", "authenticated", "service_role"):
-        connection = cast.db.acting(role, claims)
+        connection = untouched.db.acting(role, claims)
         for function, (_, arguments) in VALID.items():
-            if role in granted_roles(cast.db, function) and function not in ASK_NO_CLAIMS:
+            if role in granted_roles(untouched.db, function) and function not in ASK_NO_CLAIMS:
                 assert sqlstate(connection, function, arguments) == "invalid_claims", function
-    assert cast.db.contents() == before
+    assert untouched.db.contents() == before
 
 
 @pytest.mark.parametrize("function", sorted(ASK_NO_CLAIMS))
@@ -216,11 +245,11 @@ def test_without_claims_a_signed_in_role_is_a_guest(db: EventliveDatabase, claim
 
 
 @pytest.mark.parametrize("function", VALID)
-def test_a_role_without_the_right_to_execute_is_refused(cast: Cast, function: str) -> None:
-    for role in {"anon", "authenticated", "service_role", "pg_monitor"} - granted_roles(cast.db, function):
-        before = cast.db.contents()
-        assert sqlstate(cast.db.acting(role, f"{{{SUB}}}"), function, VALID[function][1]) == "42501"
-        assert cast.db.contents() == before
+def test_a_role_without_the_right_to_execute_is_refused(untouched: Cast, function: str) -> None:
+    for role in {"anon", "authenticated", "service_role", "pg_monitor"} - granted_roles(untouched.db, function):
+        before = untouched.db.contents()
+        assert sqlstate(untouched.db.acting(role, f"{{{SUB}}}"), function, VALID[function][1]) == "42501"
+        assert untouched.db.contents() == before
 
 
 @pytest.mark.parametrize(

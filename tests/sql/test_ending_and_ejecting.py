@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
 from tests.support.actors import Actor, in_background, new_id, wait_until_blocked
 from tests.support.cast import ELSEWHERE, USERS, WEBINAR, Cast, assemble
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.faults import break_function
 from tests.support.tables import cells
 
@@ -42,10 +43,16 @@ def state(actor: Actor, session: dict[str, object]) -> str:
     return str(actor.call("webinar_session_heartbeat", **session)["state"])
 
 
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(lambda db: assemble(db, access_policy="guest_allowed", settings={"close_batch_size": 2}))
+
+
 @pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
     """Everybody, in a webinar that guests may enter, and which closes two sessions at a time."""
-    return assemble(db, access_policy="guest_allowed", settings={"close_batch_size": 2})
+    return Cast(open_copy(assembled))
 
 
 def open_sessions(db: EventliveDatabase, webinar_id: UUID = WEBINAR) -> int:

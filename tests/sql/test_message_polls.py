@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -9,16 +11,22 @@ from eventlive_db.client.errors import from_psycopg
 from tests.support.actors import new_id
 from tests.support.cast import EVERYBODY, USERS, WEBINAR, Cast, assemble
 from tests.support.cost import cost_of
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.faults import break_function
 from tests.support.messages import bodies, change, hide, poll, post, said
 from tests.support.races import NOTHING, Step, footprint
 
 
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(assemble)
+
+
 @pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
     """Everybody, in a webinar for signed-in users."""
-    return assemble(db)
+    return Cast(open_copy(assembled))
 
 
 # ------------------------------------------------------------------------------------------------ polling
@@ -108,8 +116,7 @@ def test_polling_writes_nothing_and_works_where_nothing_may_be_written(cast: Cas
     assert len(poll(attendee)["messages"]) == 5
 
 
-@pytest.mark.parametrize("after", [0, 99_000, -1])
-def test_a_page_costs_the_same_in_a_hundred_thousand_messages(cast: Cast, after: int) -> None:
+def test_a_page_costs_the_same_in_a_hundred_thousand_messages(cast: Cast) -> None:
     conversation(cast, 200)
     attendee, costs = cast.actor("attendee"), []
     for number in (200, 100_000):
@@ -117,13 +124,17 @@ def test_a_page_costs_the_same_in_a_hundred_thousand_messages(cast: Cast, after:
         cast.db.admin.execute("delete from eventlive.webinar_message_feeds")
         conversation(cast, number)
         cast.db.admin.execute("vacuum (analyze) eventlive.webinar_messages")
-        for _ in range(2):
-            cost = cost_of(attendee, "webinar_messages_poll", webinar_id=WEBINAR, after=after % number, limit=50)
-        if after == -1:
-            cost = cost_of(attendee, "webinar_messages_poll", webinar_id=WEBINAR, after=-1, limit=50)
-        costs.append(cost.buffers)
-    assert costs[1] <= costs[0] + 4
-    assert costs[1] <= 40
+        buffers = {}
+        for after in (0, 99_000, -1):
+            for _ in range(2):
+                cost = cost_of(attendee, "webinar_messages_poll", webinar_id=WEBINAR, after=after % number, limit=50)
+            if after == -1:
+                cost = cost_of(attendee, "webinar_messages_poll", webinar_id=WEBINAR, after=-1, limit=50)
+            buffers[after] = cost.buffers
+        costs.append(buffers)
+    small, large = costs
+    assert all(large[after] <= small[after] + 4 for after in large), costs
+    assert max(large.values()) <= 40
 
 
 # ------------------------------------------------------------------------------------------------ hiding
@@ -200,7 +211,7 @@ def test_the_next_poll_is_the_paced_interval_with_jitter(cast: Cast) -> None:
     assert max(told) > 105
 
 
-@pytest.mark.parametrize("audience", [1_000, 10_000, 100_000, 300_000])
+@pytest.mark.parametrize("audience", [1_000, 10_000, 50_000, pytest.param(300_000, marks=pytest.mark.heavy)])
 def test_polls_a_second_stay_at_the_target_whatever_the_audience(cast: Cast, audience: int) -> None:
     """The jitter goes both ways alike, so the rate of a client is one in the interval."""
     db = cast.db

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -9,16 +10,22 @@ import pytest
 
 from tests.support.actors import new_id
 from tests.support.cast import EVERYBODY, USERS, WEBINAR, Cast, assemble
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.messages import change, hide, poll, post, refused, said
 from tests.support.races import NOTHING, Step, footprint
 from tests.support.tables import cells
 
 
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(assemble)
+
+
 @pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
     """Everybody, in a webinar for signed-in users."""
-    return assemble(db)
+    return Cast(open_copy(assembled))
 
 
 # ------------------------------------------------------------------------------------------------ who may do what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.actors import Actor, new_id
 from tests.support.cast import ELSEWHERE, EVERYBODY, USERS, WEBINAR, Cast, assemble
-from tests.support.database import EventliveDatabase
+from tests.support.database import EventliveDatabase, Furnish
 from tests.support.tables import read_table
 
 # own: rows of the caller; ours, elsewhere: of the one webinar or the other; denied: an error instead of rows.
@@ -84,8 +85,7 @@ TABLES = {**VIEWS, **read_table(VISIBLE_IN_TABLES)}
 WEBINARS = read_table(VISIBLE_WEBINARS)
 
 
-@pytest.fixture
-def cast(db: EventliveDatabase) -> Cast:
+def with_rows(db: EventliveDatabase) -> None:
     """Rows of everybody in every table."""
     cast = assemble(db, access_policy="guest_allowed")
     db.register(ELSEWHERE, USERS["host"])
@@ -111,7 +111,18 @@ def cast(db: EventliveDatabase) -> Cast:
     db.admin.execute("insert into eventlive.profiles (user_id) values (%s), (%s)", [USERS["attendee"], USERS["host"]])
     db.admin.execute("insert into eventlive.jobs values ('a_job', '* * * * *', '1 hour', true, null, 'A job.')")
     db.admin.execute("insert into eventlive.job_runs (job_name, started_at) values ('a_job', now())")
-    return cast
+
+
+@pytest.fixture(scope="module")
+def assembled(furnish: Furnish) -> str:
+    """The database of ``cast``, to be copied."""
+    return furnish(with_rows)
+
+
+@pytest.fixture
+def cast(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Cast:
+    """Rows of everybody in every table."""
+    return Cast(open_copy(assembled))
 
 
 def ask(actor: Actor, query: str) -> Rows | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
@@ -140,3 +141,7 @@ class EventliveDatabase:
             " exited_at = exited_at - %(by)s::interval",
             {"by": interval},
         )
+
+
+Furnish = Callable[[Callable[[EventliveDatabase], object]], str]
+"""Fills a database once, and gives its name, to be copied."""
