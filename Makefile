@@ -18,7 +18,7 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client mutate fuzz coverage \
+.PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations mutate fuzz coverage \
   bench test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
@@ -64,6 +64,9 @@ test-plans: $(READY) ## the tests of the plan guard, and the plans of every func
 
 test-client: $(READY) ## the tests of the Python client: real failures, a real pooler (KIND=installed)
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/client
+
+test-operations: $(READY) ## the tests of jobs, logs, alarms and the verdict on a release (KIND=installed, with pg_cron)
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/jobs tests/logs tests/watch tests/verify
 
 mutate: $(READY) ## break the schema in many ways, and see that a budget notices each
 	@$(IN_MEMORY) $(BIN)/eventlive-db plans mutate $(SUITE) $(if $(KIND),--kind $(KIND))

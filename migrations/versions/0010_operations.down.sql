@@ -64,16 +64,10 @@ $$;
 -- What is past its retention, and would have been dropped at the next run.
 do $$
 declare
-    v_name text;
+    v_table regclass;
 begin
-    for v_name in
-        select c.relname
-          from pg_class c
-         where c.relnamespace = 'eventlive'::regnamespace
-           and c.relkind = 'r'
-           and c.relname ~ '^event_access_logs_(p|until_)[0-9_]+_expired$'
-    loop
-        execute format('drop table eventlive.%I', v_name);
+    for v_table in select e.relation from eventlive.expired_event_log_tables() e loop
+        execute format('drop table %s', v_table);
     end loop;
 end
 $$;
@@ -182,6 +176,54 @@ comment on function eventlive.refresh_webinar_live(uuid) is
     'Counts the audience of a webinar and works out its pace and settings. Runs after every change of the webinar and by the clock.';
 revoke all on function eventlive.refresh_webinar_live(uuid) from public, anon, authenticated, service_role;
 
+-- The one way a session ends. One that had expired before ends as expired, at the time it expired: when a job gets
+-- round to it makes no difference to what is recorded.
+--
+-- Planned anew for each call: a generic plan does not know that this webinar is a large one and would read all of its
+-- open sessions, where the ones that are named are found by their key.
+
+create or replace function eventlive.close_sessions(
+    _webinar_id uuid, _session_ids uuid[], _reason text, _at timestamptz, _replaced_by uuid default null
+)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_closed integer;
+begin
+    with closed as (
+        update eventlive.webinar_user_sessions s
+           set exited_at = greatest(least(_at, s.expires_at), s.last_heartbeat_at),
+               exit_reason = case when s.expires_at <= _at then 'expired' else _reason end,
+               replaced_by = case when s.expires_at > _at and _reason = 'replaced' then _replaced_by end,
+               watched_seconds = s.watched_seconds + eventlive.watch_credit(
+                   s.last_heartbeat_at, least(_at, s.expires_at), l.watch_credit_factor * s.interval_s)
+          from eventlive.webinar_live l
+         where s.webinar_id = _webinar_id
+           and s.session_id = any (_session_ids)
+           and s.exited_at is null
+           and l.webinar_id = _webinar_id
+        returning s.session_id, s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.watched_seconds
+    ), logged as (
+        insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id, session_id, detail)
+        select _webinar_id, c.exited_at, c.exit_reason, c.user_id, c.session_id,
+               jsonb_strip_nulls(jsonb_build_object(
+                   'watched_seconds', c.watched_seconds, 'replaced_by', c.replaced_by))
+          from closed c
+    )
+    select count(*) into v_closed from closed;
+    return v_closed;
+end
+$$;
+
+comment on function eventlive.close_sessions(uuid, uuid[], text, timestamptz, uuid) is
+    'Ends open sessions: credits the watch time, records why, writes the visit log. Returns how many were open.';
+revoke all on function eventlive.close_sessions(uuid, uuid[], text, timestamptz, uuid)
+    from public, anon, authenticated, service_role;
+
 drop function eventlive_api.webinar_participants(uuid, uuid, integer);
 drop function eventlive_api.webinar_stats_access(uuid, timestamptz);
 drop function eventlive.job_health();
@@ -206,13 +248,20 @@ drop function eventlive.purge_cron_runs(bigint);
 drop function eventlive.close_expired_sessions_step(uuid, uuid[]);
 drop function eventlive.close_expired_sessions_work();
 drop function eventlive.swap_event_log_default();
+drop function eventlive.event_log_caught();
 drop function eventlive.check_event_log_draining();
 drop function eventlive.attach_event_log_draining();
+drop function eventlive.make_event_log_table(text);
+drop function eventlive.lock_event_log(boolean);
+drop function eventlive.event_log_gaps();
 drop function eventlive.add_event_log_partition(timestamptz, timestamptz);
 drop function eventlive.retention_end(text, jsonb);
+drop function eventlive.rename_event_log_table(text, text);
 drop function eventlive.old_job_runs();
+drop function eventlive.expired_event_log_tables();
 drop function eventlive.event_log_partitions();
 drop function eventlive.event_log_partition_name(timestamptz, timestamptz);
+drop function eventlive.event_log_draining_range();
 drop function eventlive.event_log_boundary(timestamptz);
 drop function eventlive.close_event_log_table(text);
 drop function eventlive.attach_event_log_partition(text, timestamptz, timestamptz);

@@ -169,6 +169,61 @@ return (
 comment on function eventlive.connections_ratio() is 'Part of the server''s connections that is in use.';
 revoke all on function eventlive.connections_ratio() from public, anon, authenticated, service_role;
 
+-- The one way a session ends. One that had expired before ends as expired, at the time it expired, and one that was open
+-- when its webinar ended ends with it: when a job, or somebody who leaves, gets round to it makes no difference to what
+-- is recorded.
+--
+-- Planned anew for each call: a generic plan does not know that this webinar is a large one and would read all of its
+-- open sessions, where the ones that are named are found by their key.
+
+create or replace function eventlive.close_sessions(
+    _webinar_id uuid, _session_ids uuid[], _reason text, _at timestamptz, _replaced_by uuid default null
+)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_closed integer;
+begin
+    with closed as (
+        update eventlive.webinar_user_sessions s
+           set exited_at = greatest(least(_at, s.expires_at, l.closed_at), s.last_heartbeat_at),
+               exit_reason = case
+                   when s.expires_at <= least(_at, l.closed_at) then 'expired'
+                   when l.closed_at <= _at then 'webinar_ended'
+                   else _reason
+               end,
+               replaced_by = case
+                   when _reason = 'replaced' and s.expires_at > _at and (l.closed_at <= _at) is not true then _replaced_by
+               end,
+               watched_seconds = s.watched_seconds + eventlive.watch_credit(
+                   s.last_heartbeat_at, least(_at, s.expires_at, l.closed_at), l.watch_credit_factor * s.interval_s)
+          from eventlive.webinar_live l
+         where s.webinar_id = _webinar_id
+           and s.session_id = any (_session_ids)
+           and s.exited_at is null
+           and l.webinar_id = _webinar_id
+        returning s.session_id, s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.watched_seconds
+    ), logged as (
+        insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id, session_id, detail)
+        select _webinar_id, c.exited_at, c.exit_reason, c.user_id, c.session_id,
+               jsonb_strip_nulls(jsonb_build_object(
+                   'watched_seconds', c.watched_seconds, 'replaced_by', c.replaced_by))
+          from closed c
+    )
+    select count(*) into v_closed from closed;
+    return v_closed;
+end
+$$;
+
+comment on function eventlive.close_sessions(uuid, uuid[], text, timestamptz, uuid) is
+    'Ends open sessions: credits the watch time, records why, writes the visit log. Returns how many were open.';
+revoke all on function eventlive.close_sessions(uuid, uuid[], text, timestamptz, uuid)
+    from public, anon, authenticated, service_role;
+
 create or replace function eventlive.refresh_webinar_live(_webinar_id uuid)
 returns void
 language plpgsql
@@ -360,11 +415,11 @@ begin
                        'time_bucket', t.time_bucket,
                        'bucket_s', t.bucket_s,
                        'sample_count', t.sample_count,
-                       'avg_participants', round(t.sum_participants::numeric / t.sample_count, 2),
+                       'avg_participants', round(t.sum_participants::numeric / greatest(t.sample_count, 1), 2),
                        'min_participants', t.min_participants,
                        'max_participants', t.max_participants,
                        'last_participants', t.last_participants,
-                       'avg_guests', round(t.sum_guests::numeric / t.sample_count, 2),
+                       'avg_guests', round(t.sum_guests::numeric / greatest(t.sample_count, 1), 2),
                        'min_guests', t.min_guests,
                        'max_guests', t.max_guests,
                        'last_guests', t.last_guests
@@ -511,7 +566,7 @@ begin
 
     -- Whose lock this is now, nobody is running: what has no end has died.
     update eventlive.job_runs r
-       set finished_at = clock_timestamp(),
+       set finished_at = greatest(clock_timestamp(), r.started_at),
            error = 'ended without a word: it failed, was cancelled or killed; the server''s log says more'
      where r.job_name = _name and r.finished_at is null;
 
@@ -540,7 +595,7 @@ begin
         return false;
     end if;
     update eventlive.job_runs r
-       set finished_at = clock_timestamp(), error = left(coalesce(nullif(_error, ''), 'unknown'), 2000)
+       set finished_at = greatest(clock_timestamp(), r.started_at), error = left(coalesce(nullif(_error, ''), 'unknown'), 2000)
      where r.job_name = _name and r.finished_at is null;
     perform pg_advisory_unlock(eventlive.job_lock_key(_name));
     return true;
@@ -560,14 +615,17 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
-    update eventlive.job_runs r set finished_at = v_now where r.job_name = _name and r.finished_at is null;
+    -- A clock that was put back must not fail a run.
+    update eventlive.job_runs r set finished_at = greatest(v_now, r.started_at) where r.job_name = _name and r.finished_at is null;
     update eventlive.jobs j set last_success_at = v_now where j.name = _name;
-    perform pg_advisory_unlock(eventlive.job_lock_key(_name));
 end
 $$;
 
-comment on function eventlive.finish_job(text) is 'Ends the run of this session as a success.';
+comment on function eventlive.finish_job(text) is 'Ends the run of this session as a success. The lock goes after the commit: without it, a run that has no end counts as dead.';
 revoke all on function eventlive.finish_job(text) from public, anon, authenticated, service_role;
+
+-- Everybody reads and writes the log meanwhile. Only where the default partition may be taking events of this very time
+-- must those who write wait: what is on its way there when the partition comes would be refused.
 
 create function eventlive.attach_event_log_partition(_name text, _lower timestamptz, _upper timestamptz)
 returns void
@@ -578,8 +636,23 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 begin
-    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%L)',
-        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end, _upper);
+    if _lower < clock_timestamp() + interval '1 hour' then
+        perform eventlive.lock_event_log(false);
+    else
+        lock table only eventlive.event_access_logs_default in access exclusive mode;
+    end if;
+    execute format($move$
+        with caught as (
+            delete from eventlive.event_access_logs_default d where d.occurred_at >= $1 and d.occurred_at < $2
+            returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
+        )
+        insert into eventlive.%I (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
+        overriding system value
+        select c.webinar_id, c.occurred_at, c.event_id, c.event, c.user_id, c.session_id, c.detail from caught c
+    $move$, _name) using _lower, _upper;
+    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%s)',
+        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end,
+        case when _upper = 'infinity' then 'maxvalue' else quote_literal(_upper) end);
     execute format('comment on table eventlive.%I is %L', _name,
         case when _lower = '-infinity' then format('Events until %s.', _upper)
             else format('Events from %s until %s.', _lower, _upper) end);
@@ -587,7 +660,7 @@ end
 $$;
 
 comment on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) is
-    'Makes a table a partition of the visit log.';
+    'Makes a table a partition of the visit log, with what the default one has caught for it.';
 revoke all on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
 create function eventlive.close_event_log_table(_name text)
@@ -620,6 +693,31 @@ comment on function eventlive.event_log_boundary(timestamptz) is
     'Where the partition of the visit log that holds this moment ends: midnight in UTC, every event_log_partition_days.';
 revoke all on function eventlive.event_log_boundary(timestamptz) from public, anon, authenticated, service_role;
 
+create function eventlive.event_log_draining_range()
+returns tstzrange
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_table oid := to_regclass('eventlive.event_access_logs_draining');
+    v_comment text := obj_description(v_table, 'pg_class');
+begin
+    if v_table is not null and v_comment is null then
+        raise exception using
+            errcode = 'object_not_in_prerequisite_state',
+            message = 'event_access_logs_draining holds events of the visit log, and its comment, which says of what time, is gone',
+            detail = 'rotation_unfinished',
+            hint = 'Say it again, from its first event to after its last one: comment on table eventlive.event_access_logs_draining is ''["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00")''';
+    end if;
+    return v_comment::tstzrange;
+end
+$$;
+
+comment on function eventlive.event_log_draining_range() is
+    'The time that event_access_logs_draining stands for; null where there is no such table.';
+revoke all on function eventlive.event_log_draining_range() from public, anon, authenticated, service_role;
+
 create function eventlive.event_log_partition_name(_lower timestamptz, _upper timestamptz)
 returns text
 language sql
@@ -636,14 +734,15 @@ comment on function eventlive.event_log_partition_name(timestamptz, timestamptz)
 revoke all on function eventlive.event_log_partition_name(timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
 create function eventlive.event_log_partitions()
-returns table (name text, lower_bound timestamptz, upper_bound timestamptz)
+returns table (relation regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
-    select c.relname::text,
+    select c.oid::regclass,
+           c.relname::text,
            case when b.bound like 'FOR VALUES FROM (MINVALUE)%' then '-infinity'::timestamptz
                else substring(b.bound from $re$FROM \('([^']+)'\)$re$)::timestamptz end,
            coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity')
@@ -652,12 +751,33 @@ as $$
      cross join lateral pg_get_expr(c.relpartbound, c.oid) as b (bound)
      where i.inhparent = 'eventlive.event_access_logs'::regclass
        and b.bound <> 'DEFAULT'
-     order by 2
+     order by 3
 $$;
 
 comment on function eventlive.event_log_partitions() is
     'The partitions of the visit log but the default one, with what they hold: from lower_bound until just before upper_bound.';
 revoke all on function eventlive.event_log_partitions() from public, anon, authenticated, service_role;
+
+create function eventlive.expired_event_log_tables()
+returns table (relation regclass, name text, events bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select c.oid::regclass, regexp_replace(c.relname, '_expired$', ''), greatest(c.reltuples, 0)::bigint
+      from pg_class c
+      join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
+     where c.relkind in ('r', 'p')
+       and not c.relispartition
+       and c.relname ~ '_expired$'
+       and c.relowner = (select l.relowner from pg_class l where l.oid = 'eventlive.event_access_logs'::regclass)
+       and d.description = 'Was a partition of the visit log, and is past its retention.'
+     order by 2
+$$;
+
+comment on function eventlive.expired_event_log_tables() is
+    'What was detached from the visit log for its age, and is still to be dropped.';
+revoke all on function eventlive.expired_event_log_tables() from public, anon, authenticated, service_role;
 
 create function eventlive.old_job_runs()
 returns table (job_name text, run_id bigint)
@@ -683,6 +803,23 @@ comment on function eventlive.old_job_runs() is
     'Runs that began more than job_run_retention_days ago, but for the last and the last good one of each job.';
 revoke all on function eventlive.old_job_runs() from public, anon, authenticated, service_role;
 
+create function eventlive.rename_event_log_table(_from text, _to text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('alter table eventlive.%I rename to %I', _from, _to);
+    execute format('alter index eventlive.%I rename to %I', _from || '_pkey', _to || '_pkey');
+    execute format('alter policy %I on eventlive.%I rename to %I', _from || '_service', _to, _to || '_service');
+end
+$$;
+
+comment on function eventlive.rename_event_log_table(text, text) is
+    'Renames a table of the visit log, with its index and its policy.';
+revoke all on function eventlive.rename_event_log_table(text, text) from public, anon, authenticated, service_role;
+
 create function eventlive.retention_end(_key text, _overrides jsonb)
 returns timestamptz
 language sql
@@ -695,67 +832,117 @@ comment on function eventlive.retention_end(text, jsonb) is
     'What is older than this need not be kept, by a setting in days and the overrides of a webinar. Not by webinar_live, which keeps the settings that held when a webinar ended.';
 revoke all on function eventlive.retention_end(text, jsonb) from public, anon, authenticated, service_role;
 
--- Made beside the log and then attached, which lets everybody read and write it meanwhile; making it as a partition at
--- once would shut out all. Attaching looks through the default partition, which holds next to nothing.
-
 create function eventlive.add_event_log_partition(_lower timestamptz, _upper timestamptz)
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
 as $$
 declare
     v_name text := eventlive.event_log_partition_name(_lower, _upper);
 begin
-    execute format('create table eventlive.%I (like eventlive.event_access_logs including defaults '
-        'including constraints including indexes including storage)', v_name);
-    perform eventlive.close_event_log_table(v_name);
+    perform eventlive.make_event_log_table(v_name);
     perform eventlive.attach_event_log_partition(v_name, _lower, _upper);
 end
 $$;
 
-comment on function eventlive.add_event_log_partition(timestamptz, timestamptz) is 'Makes an empty partition of the visit log.';
+comment on function eventlive.add_event_log_partition(timestamptz, timestamptz) is 'Makes a partition of the visit log.';
 revoke all on function eventlive.add_event_log_partition(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+
+-- Not the time before the oldest partition where all of it is past its retention: what was there has been dropped.
+
+create function eventlive.event_log_gaps()
+returns table (lower_bound timestamptz, upper_bound timestamptz)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select g.lower_bound, g.upper_bound
+      from (
+            select '-infinity'::timestamptz, coalesce(min(p.lower_bound), 'infinity')
+              from eventlive.event_log_partitions() p
+             union all
+            select p.upper_bound, lead(p.lower_bound, 1, 'infinity') over (order by p.lower_bound)
+              from eventlive.event_log_partitions() p
+           ) g (lower_bound, upper_bound)
+     where g.lower_bound < g.upper_bound
+       and (g.lower_bound > '-infinity' or g.upper_bound > eventlive.retention_end('event_log_retention_days', null))
+     order by 1
+$$;
+
+comment on function eventlive.event_log_gaps() is
+    'The times that no partition of the visit log is for, the one after the last partition among them.';
+revoke all on function eventlive.event_log_gaps() from public, anon, authenticated, service_role;
+
+-- In the order in which everybody takes them, and for all of them together no longer than a job may wait: whoever writes
+-- waits behind us for as long.
+
+create function eventlive.lock_event_log(_readers_too boolean)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_until timestamptz := clock_timestamp()
+        + eventlive.setting_number('job_lock_timeout_s')::double precision * interval '1 second';
+    v_left integer;
+begin
+    -- They go with the end of the transaction, which is not to wait for a disk or a standby. If the server dies and
+    -- forgets it, the next run does it again.
+    perform set_config('synchronous_commit', 'off', true);
+    if _readers_too then
+        lock table only eventlive.event_access_logs in access exclusive mode;
+    else
+        lock table only eventlive.event_access_logs in share row exclusive mode;
+    end if;
+    v_left := extract(epoch from v_until - clock_timestamp()) * 1000;
+    perform set_config('lock_timeout', greatest(v_left, 1)::text, true);
+    lock table only eventlive.event_access_logs_default in access exclusive mode;
+end
+$$;
+
+comment on function eventlive.lock_event_log(boolean) is
+    'Has nobody write to the visit log, or read it either, until the transaction ends. What else it locks has what is left of job_lock_timeout_s.';
+revoke all on function eventlive.lock_event_log(boolean) from public, anon, authenticated, service_role;
+
+-- Beside the log; made as a partition at once it would shut out everybody.
+
+create function eventlive.make_event_log_table(_name text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('create table eventlive.%I (like eventlive.event_access_logs including defaults '
+        'including constraints including indexes including storage)', _name);
+    perform eventlive.close_event_log_table(_name);
+end
+$$;
+
+comment on function eventlive.make_event_log_table(text) is 'Makes an empty table that can become a partition of the visit log.';
+revoke all on function eventlive.make_event_log_table(text) from public, anon, authenticated, service_role;
 
 create function eventlive.attach_event_log_draining()
 returns bigint
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
 as $$
 declare
-    v_range tstzrange := obj_description(to_regclass('eventlive.event_access_logs_draining'), 'pg_class')::tstzrange;
+    v_range tstzrange := eventlive.event_log_draining_range();
     v_name text := eventlive.event_log_partition_name(lower(v_range), upper(v_range));
     v_rows bigint;
 begin
     if v_range is null then
         return 0;
     end if;
-
-    -- Nobody adds another straggler: events of now go elsewhere.
-    lock table eventlive.event_access_logs_default in access exclusive mode;
-    execute $move$
-        with stragglers as (
-            delete from eventlive.event_access_logs_default d where d.occurred_at >= $1 and d.occurred_at < $2
-            returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
-        )
-        insert into eventlive.event_access_logs_draining
-            (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
-        overriding system value
-        select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from stragglers s
-    $move$ using lower(v_range), upper(v_range);
-
     select greatest(c.reltuples, 0)::bigint
       into v_rows
       from pg_class c
-     where c.oid = 'eventlive.event_access_logs_draining'::regclass;
-    execute format('alter table eventlive.event_access_logs_draining rename to %I', v_name);
-    execute format('alter index eventlive.event_access_logs_draining_pkey rename to %I', v_name || '_pkey');
-    execute format('alter policy event_access_logs_default_service on eventlive.%I rename to %I', v_name, v_name || '_service');
+     where c.oid = to_regclass('eventlive.event_access_logs_draining');
+    perform eventlive.rename_event_log_table('event_access_logs_draining', v_name);
     perform eventlive.attach_event_log_partition(v_name, lower(v_range), upper(v_range));
     execute format('alter table eventlive.%I drop constraint event_access_logs_draining_range', v_name);
     return v_rows;
@@ -775,31 +962,35 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    v_range tstzrange := obj_description(to_regclass('eventlive.event_access_logs_draining'), 'pg_class')::tstzrange;
+    v_range tstzrange := eventlive.event_log_draining_range();
+    v_strays boolean;
 begin
     if v_range is null
         or exists (
             select
               from pg_constraint c
-             where c.conrelid = 'eventlive.event_access_logs_draining'::regclass
+             where c.conrelid = to_regclass('eventlive.event_access_logs_draining')
                and c.conname = 'event_access_logs_draining_range'
         )
     then
         return;
     end if;
 
-    -- What is older than the partitions beside it, and so belongs to none, stays in the default one.
-    if lower(v_range) > '-infinity' then
+    -- Events of another time go where the log has them now: a partition, or the default one.
+    execute 'select exists (select from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2)'
+       into v_strays
+      using lower(v_range), upper(v_range);
+    if v_strays then
         execute $move$
             with strays as (
-                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1
+                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2
                 returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
             )
-            insert into eventlive.event_access_logs_default
+            insert into eventlive.event_access_logs
                 (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
             overriding system value
             select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from strays s
-        $move$ using lower(v_range);
+        $move$ using lower(v_range), upper(v_range);
     end if;
     execute format('alter table eventlive.event_access_logs_draining add constraint event_access_logs_draining_range '
         'check (occurred_at >= %L and occurred_at < %L)', lower(v_range), upper(v_range));
@@ -810,6 +1001,28 @@ comment on function eventlive.check_event_log_draining() is
     'Proves by a constraint that event_access_logs_draining holds what it stands for, so that attaching it need not look.';
 revoke all on function eventlive.check_event_log_draining() from public, anon, authenticated, service_role;
 
+create function eventlive.event_log_caught(out lower_bound timestamptz, out upper_bound timestamptz)
+returns record
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select g.lower_bound, g.upper_bound
+      from eventlive.event_log_gaps() g
+     where exists (
+            select
+              from eventlive.event_access_logs_default d
+             where d.occurred_at >= g.lower_bound
+               and d.occurred_at < least(g.upper_bound, (select clock_timestamp()))
+           )
+     order by g.lower_bound desc
+     limit 1
+$$;
+
+comment on function eventlive.event_log_caught() is
+    'The latest gap between partitions of which the default one has events; null where it has none but strays.';
+revoke all on function eventlive.event_log_caught() from public, anon, authenticated, service_role;
+
 create function eventlive.swap_event_log_default()
 returns void
 language plpgsql
@@ -819,31 +1032,42 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    v_lower timestamptz := coalesce((select max(p.upper_bound) from eventlive.event_log_partitions() p), '-infinity');
-    v_last timestamptz;
+    v_lower timestamptz;
+    v_end timestamptz;
     v_upper timestamptz;
+    v_name text;
 begin
     -- Another run was here and died: what it put aside comes first.
     if to_regclass('eventlive.event_access_logs_draining') is not null then
         return;
     end if;
-
-    -- Read before the lock is taken: what is written meanwhile is no later than the moment at which it is.
-    select max(d.occurred_at) into v_last from eventlive.event_access_logs_default d where d.occurred_at >= v_lower;
-    if v_last is null then
+    -- Read before the log is locked.
+    select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
+    if v_lower is null then
         return;
     end if;
+
+    -- What takes time is done before anybody has to wait.
+    perform eventlive.make_event_log_table('event_access_logs_incoming');
+    perform eventlive.make_event_log_table('event_access_logs_next');
+    comment on table eventlive.event_access_logs_incoming is 'Events outside every other partition.';
+
+    perform eventlive.lock_event_log(true);
+    v_upper := least(clock_timestamp(), v_end);
     alter table eventlive.event_access_logs detach partition eventlive.event_access_logs_default;
-    v_upper := greatest(clock_timestamp(), v_last + interval '1 microsecond');
-
-    alter table eventlive.event_access_logs_default rename to event_access_logs_draining;
-    alter index eventlive.event_access_logs_default_pkey rename to event_access_logs_draining_pkey;
+    perform eventlive.rename_event_log_table('event_access_logs_default', 'event_access_logs_draining');
     execute format('comment on table eventlive.event_access_logs_draining is %L', tstzrange(v_lower, v_upper));
-
-    create table eventlive.event_access_logs_default partition of eventlive.event_access_logs default;
-    comment on table eventlive.event_access_logs_default is 'Events outside every other partition.';
-    perform eventlive.close_event_log_table('event_access_logs_default');
-    perform eventlive.add_event_log_partition(v_upper, eventlive.event_log_boundary(v_upper));
+    perform eventlive.rename_event_log_table('event_access_logs_incoming', 'event_access_logs_default');
+    alter table eventlive.event_access_logs attach partition eventlive.event_access_logs_default default;
+    if v_upper < v_end then
+        v_lower := v_upper;
+        v_upper := least(eventlive.event_log_boundary(v_lower), v_end);
+        v_name := eventlive.event_log_partition_name(v_lower, v_upper);
+        perform eventlive.rename_event_log_table('event_access_logs_next', v_name);
+        perform eventlive.attach_event_log_partition(v_name, v_lower, v_upper);
+    else
+        drop table eventlive.event_access_logs_next;
+    end if;
 end
 $$;
 
@@ -933,13 +1157,17 @@ declare
     v_days numeric := eventlive.setting_number('job_run_retention_days');
     v_deleted bigint;
 begin
+    -- Who may not look has no entries in pg_cron, and another runner.
+    if not has_schema_privilege('cron', 'usage') then
+        return 0;
+    end if;
     -- The extension may not be there: then there is nothing that names its table.
     execute $cron$
         with batch as materialized (
             select d.runid
               from cron.job_run_details d
              where d.command like 'call eventlive.run\_job(%'
-               and d.end_time < clock_timestamp() - $1::double precision * interval '1 day'
+               and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
              order by d.runid
              limit $2
         ), deleted as (
@@ -970,7 +1198,13 @@ begin
      cross join lateral generate_series(0, o.old - 1, v_limit) as b (done)
      order by b.done;
 
-    if to_regclass('cron.job_run_details') is not null then
+    -- Looked up in the catalog: by its name it is found only by who may use the schema, which the owner need not.
+    if exists (
+        select
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'cron' and c.relname = 'job_run_details'
+    ) then
         return query select null::uuid, null::uuid[], 'cron', 0::bigint;
     end if;
 end
@@ -1181,6 +1415,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
+    v_limit bigint := eventlive.setting_number('job_batch_size');
     v_before timestamptz;
     v_deleted bigint;
 begin
@@ -1195,6 +1430,7 @@ begin
            and s.session_id between _bounds[1] and _bounds[2]
            and s.exited_at < v_before
          order by s.session_id
+         limit v_limit
            for update skip locked
     ), deleted as (
         delete from eventlive.webinar_user_sessions s
@@ -1208,7 +1444,7 @@ end
 $$;
 
 comment on function eventlive.purge_sessions_step(uuid, uuid[]) is
-    'Deletes the sessions between the two ids that ended long ago. How many.';
+    'Deletes the sessions between the two ids that ended long ago, job_batch_size of them at most: more may have come of age since they were listed. How many.';
 revoke all on function eventlive.purge_sessions_step(uuid, uuid[]) from public, anon, authenticated, service_role;
 
 create function eventlive.purge_timelines_work()
@@ -1307,7 +1543,9 @@ comment on function eventlive.rollup_live_work() is
 revoke all on function eventlive.rollup_live_work() from public, anon, authenticated, service_role;
 
 -- Presence, sessions and registrations are each read once, all at the same moment. No lock is held while they are: only
--- the row of webinar_live is locked at the end, and given up at once where a change of the webinar holds it.
+-- the row of webinar_live is locked at the end, and given up at once where a change of the webinar holds it, or has
+-- written it since: what was counted is then older than what is there. Not told by the clock: a change may be made
+-- before the count and committed after it.
 create function eventlive.rollup_live_step(_webinar_id uuid)
 returns bigint
 language plpgsql
@@ -1322,8 +1560,9 @@ declare
     v_pace record;
     v_bucket_s integer;
     v_bucket timestamptz;
+    v_last record;
 begin
-    select p.participants, s.guests, s.attendees, r.registered
+    select p.participants, s.guests, s.attendees, r.registered, l.as_of
       into v_counted
       from (
             select count(*)::integer as participants
@@ -1339,15 +1578,21 @@ begin
            ) s
      cross join (
             select count(*)::integer as registered from eventlive.registrations r where r.webinar_id = _webinar_id
-           ) r;
+           ) r
+     cross join eventlive.webinar_live l
+     where l.webinar_id = _webinar_id;
 
+    -- Nor does it wait for whoever deletes the webinar, whose row a new bucket refers to.
+    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
+        return 0;
+    end if;
     select l.participants + l.guests > 0 or w.status = 'live' as watched, l.settings, l.client_settings, l.as_of
       into v_live
       from eventlive.webinar_live l
       join eventlive.webinars w on w.id = l.webinar_id
      where l.webinar_id = _webinar_id
        for no key update of l skip locked;
-    if not found or v_live.as_of >= v_now then
+    if not found or v_live.as_of is distinct from v_counted.as_of then
         return 0;
     end if;
 
@@ -1376,20 +1621,19 @@ begin
     if v_live.watched then
         v_bucket_s := (v_live.settings ->> 'timeline_bucket_s')::numeric;
         v_bucket_s := case when v_bucket_s >= 900 then 900 when v_bucket_s >= 300 then 300 else 60 end;
-        -- After a change of its length, the bucket that is open is filled first.
-        select b.time_bucket
-          into v_bucket
+        v_bucket := date_bin(v_bucket_s * interval '1 second', v_now, timestamptz '2000-01-01 00:00:00+00');
+        -- A change of the length holds from the next boundary on at which no bucket overlaps the one before: until
+        -- then the open one is filled, or another of its length is made.
+        select b.time_bucket, b.bucket_s, b.time_bucket + b.bucket_s * interval '1 second' as ends_at
+          into v_last
           from eventlive.webinar_access_logs b
          where b.webinar_id = _webinar_id and b.time_bucket <= v_now
          order by b.time_bucket desc
          limit 1;
-        if not found or not exists (
-            select
-              from eventlive.webinar_access_logs b
-             where b.webinar_id = _webinar_id
-               and b.time_bucket = v_bucket
-               and v_now < b.time_bucket + b.bucket_s * interval '1 second'
-        ) then
+        if v_last.ends_at > v_now then
+            v_bucket := v_last.time_bucket;
+        elsif v_last.ends_at > v_bucket then
+            v_bucket_s := v_last.bucket_s;
             v_bucket := date_bin(v_bucket_s * interval '1 second', v_now, timestamptz '2000-01-01 00:00:00+00');
         end if;
 
@@ -1448,36 +1692,40 @@ declare
     v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
     v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
     v_limit bigint := eventlive.setting_number('job_batch_size');
-    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
+    v_at timestamptz := v_now;
+    v_lower timestamptz;
+    v_end timestamptz;
     v_draining bigint;
     v_old bigint;
 begin
     -- Below the oldest partition there is only what has been dropped already: a session that ended long ago, and was
     -- closed only now.
-    if v_upper is not null then
-        select count(*) into v_old
-          from eventlive.event_access_logs_default d
-         where d.occurred_at < least(v_before, v_upper);
-        return query
-        select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
-          from generate_series(0, v_old - 1, v_limit) as b (done);
-    end if;
+    select count(*) into v_old
+      from eventlive.event_access_logs_default d
+     where d.occurred_at < (
+            select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
+           );
+    return query
+    select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
+      from generate_series(0, v_old - 1, v_limit) as b (done);
 
-    select greatest(c.reltuples, 0)::bigint
-      into v_draining
-      from pg_class c
-     where c.oid = to_regclass('eventlive.event_access_logs_draining');
-    if v_draining is null
-        and exists (
-            select from eventlive.event_access_logs_default d where d.occurred_at >= coalesce(v_upper, '-infinity')
-        )
-    then
+    if eventlive.event_log_draining_range() is null then
+        select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
+        if v_lower is not null then
+            select greatest(c.reltuples, 0)::bigint
+              into v_draining
+              from pg_class c
+             where c.oid = 'eventlive.event_access_logs_default'::regclass;
+            return query select null::uuid, null::uuid[], 'swap', 0::bigint;
+            if v_end > v_now then
+                v_at := least(eventlive.event_log_boundary(v_now), v_end);
+            end if;
+        end if;
+    else
         select greatest(c.reltuples, 0)::bigint
           into v_draining
           from pg_class c
-         where c.oid = 'eventlive.event_access_logs_default'::regclass;
-        return query select null::uuid, null::uuid[], 'swap', 0::bigint;
-        v_upper := eventlive.event_log_boundary(v_now);
+         where c.oid = to_regclass('eventlive.event_access_logs_draining');
     end if;
     if v_draining is not null then
         return query
@@ -1485,27 +1733,28 @@ begin
           from (values ('check', 0::bigint), ('attach', v_draining)) as s (step, amount);
     end if;
 
-    v_upper := coalesce(v_upper, '-infinity');
-    while v_upper < v_until loop
+    loop
+        select greatest(g.lower_bound, v_at), g.upper_bound
+          into v_lower, v_end
+          from eventlive.event_log_gaps() g
+         where g.upper_bound > v_at
+         order by g.lower_bound
+         limit 1;
+        exit when v_lower is null or v_lower >= v_until;
         return query select null::uuid, null::uuid[], 'add', 0::bigint;
-        v_upper := eventlive.event_log_boundary(greatest(v_upper, v_now));
+        v_at := least(eventlive.event_log_boundary(v_lower), v_end);
     end loop;
 
     return query
     select null::uuid, null::uuid[], s.step || ' ' || p.name, s.amount
       from eventlive.event_log_partitions() p
-      join pg_class c on c.oid = format('eventlive.%I', p.name)::regclass
+      join pg_class c on c.oid = p.relation
      cross join lateral (values ('detach', 1, 0::bigint), ('drop', 2, greatest(c.reltuples, 0)::bigint))
            as s (step, place, amount)
      where p.upper_bound <= v_before
      order by p.lower_bound, s.place;
     return query
-    select null::uuid, null::uuid[], 'drop ' || regexp_replace(c.relname, '_expired$', ''), greatest(c.reltuples, 0)::bigint
-      from pg_class c
-     where c.relnamespace = 'eventlive'::regnamespace
-       and c.relkind = 'r'
-       and c.relname ~ '^event_access_logs_(p|until_)[0-9_]+_expired$'
-     order by c.relname;
+    select null::uuid, null::uuid[], 'drop ' || e.name, e.events from eventlive.expired_event_log_tables() e;
 end
 $$;
 
@@ -1523,17 +1772,23 @@ set datestyle = 'ISO'
 as $$
 declare
     v_now timestamptz := clock_timestamp();
-    v_name text := nullif(split_part(_step, ' ', 2), '');
-    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
-    v_range tstzrange;
+    v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
+    v_verb text := split_part(_step, ' ', 1);
+    v_name text := substr(_step, length(v_verb) + 2);
+    v_lower timestamptz;
+    v_end timestamptz;
+    v_relation regclass;
+    v_expired text;
     v_rows bigint := 0;
 begin
-    case split_part(_step, ' ', 1)
+    case v_verb
     when 'discard' then
         with batch as materialized (
             select d.webinar_id, d.occurred_at, d.event_id
               from eventlive.event_access_logs_default d
-             where d.occurred_at < least(eventlive.retention_end('event_log_retention_days', null), v_upper)
+             where d.occurred_at < (
+                    select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
+                   )
              limit _amount
                for update skip locked
         ), deleted as (
@@ -1554,25 +1809,37 @@ begin
         v_rows := eventlive.attach_event_log_draining();
 
     when 'add' then
-        if v_upper is null or v_upper < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
-            perform eventlive.add_event_log_partition(
-                coalesce(v_upper, '-infinity'), eventlive.event_log_boundary(greatest(v_upper, v_now)));
+        -- What is aside for a while has its own place in the log, which is not to be taken.
+        if to_regclass('eventlive.event_access_logs_draining') is null then
+            select g.lower_bound, g.upper_bound
+              into v_lower, v_end
+              from eventlive.event_log_gaps() g
+             where g.upper_bound > v_now
+             order by g.lower_bound
+             limit 1;
+            if v_lower < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
+                perform eventlive.add_event_log_partition(
+                    v_lower, least(eventlive.event_log_boundary(greatest(v_lower, v_now)), v_end));
+            end if;
         end if;
 
     when 'detach' then
-        if exists (
-            select
-              from eventlive.event_log_partitions() p
-             where p.name = v_name and p.upper_bound <= eventlive.retention_end('event_log_retention_days', null)
-        ) then
-            execute format('alter table eventlive.event_access_logs detach partition eventlive.%I', v_name);
-            execute format('alter table eventlive.%I rename to %I', v_name, v_name || '_expired');
+        select p.relation, left(p.name, 55) || '_expired'
+          into v_relation, v_expired
+          from eventlive.event_log_partitions() p
+         where p.name = v_name and p.upper_bound <= v_before;
+        if found then
+            perform eventlive.lock_event_log(true);
+            execute format('alter table eventlive.event_access_logs detach partition %s', v_relation);
+            execute format('comment on table %s is %L', v_relation, 'Was a partition of the visit log, and is past its retention.');
+            execute format('alter table %s rename to %I', v_relation, v_expired);
         end if;
 
     when 'drop' then
-        -- Only what 'detach' has renamed. It is no part of the log any more, so nobody waits for this.
-        if to_regclass(format('eventlive.%I', v_name || '_expired')) is not null then
-            execute format('drop table eventlive.%I', v_name || '_expired');
+        -- It is no part of the log any more, so nobody waits for this.
+        select e.relation into v_relation from eventlive.expired_event_log_tables() e where e.name = left(v_name, 55);
+        if found then
+            execute format('drop table %s', v_relation);
             v_rows := _amount;
         end if;
     end case;
@@ -1683,7 +1950,8 @@ begin atomic
                       from eventlive.job_runs r
                      where r.job_name = j.name
                        and r.finished_at is null
-                       and eventlive.job_holder(j.name) is not null
+                       -- Locks are not replicated: a standby cannot tell whether a run has died.
+                       and (eventlive.job_holder(j.name) is not null or pg_is_in_recovery())
                      order by r.run_id desc
                      limit 1
                    ) running on true
@@ -1719,7 +1987,10 @@ declare
     v_done pg_catalog.int8;
     v_rows pg_catalog.int8 := 0;
     v_batches pg_catalog.int4 := 0;
+    v_limit pg_catalog.int8;
 begin
+    -- Refused here inside a transaction, before a lock is taken that would outlive it.
+    commit;
     perform eventlive.begin_batch();
     v_begun := eventlive.begin_job(_name);
     if v_begun.outcome <> 'begun' then
@@ -1729,26 +2000,35 @@ begin
     commit;
 
     perform eventlive.begin_batch();
+    v_limit := eventlive.setting_number('job_batch_size');
     for v_work in select w.webinar_id, w.ids, w.step, w.amount from eventlive.job_work(_name) w loop
-        if v_work.step = 'cron' then
-            perform set_config('role', v_role, true);
-            v_done := eventlive.purge_cron_runs(eventlive.setting_number('job_batch_size')::bigint);
+        loop
+            if v_work.step = 'cron' then
+                perform set_config('role', v_role, true);
+                v_done := eventlive.purge_cron_runs(v_limit);
+                perform eventlive.begin_batch();
+            else
+                v_done := eventlive.job_step(_name, v_work.webinar_id, v_work.ids, v_work.step, v_work.amount);
+            end if;
+            v_rows := v_rows + v_done;
+            v_batches := v_batches + 1;
+            update eventlive.job_runs r
+               set rows_affected = v_rows
+             where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
+            commit;
             perform eventlive.begin_batch();
-        else
-            v_done := eventlive.job_step(_name, v_work.webinar_id, v_work.ids, v_work.step, v_work.amount);
-        end if;
-        v_rows := v_rows + v_done;
-        v_batches := v_batches + 1;
-        update eventlive.job_runs r
-           set rows_affected = v_rows
-         where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
-        commit;
-        perform eventlive.begin_batch();
+            -- How many records pg_cron has the owner cannot see, nor list: after a full batch there may be more.
+            exit when v_work.step <> 'cron' or v_done < v_limit;
+        end loop;
     end loop;
 
     perform eventlive.finish_job(_name);
     _outcome := jsonb_build_object(
         'job', _name, 'outcome', 'done', 'run_id', v_begun.run_id, 'rows', v_rows, 'batches', v_batches);
+    commit;
+
+    perform eventlive.begin_batch();
+    perform pg_advisory_unlock(eventlive.job_lock_key(_name));
 end
 $$;
 

@@ -1,5 +1,6 @@
--- The one way a session ends. One that had expired before ends as expired, at the time it expired: when a job gets
--- round to it makes no difference to what is recorded.
+-- The one way a session ends. One that had expired before ends as expired, at the time it expired, and one that was open
+-- when its webinar ended ends with it: when a job, or somebody who leaves, gets round to it makes no difference to what
+-- is recorded.
 --
 -- Planned anew for each call: a generic plan does not know that this webinar is a large one and would read all of its
 -- open sessions, where the ones that are named are found by their key.
@@ -18,11 +19,17 @@ declare
 begin
     with closed as (
         update eventlive.webinar_user_sessions s
-           set exited_at = greatest(least(_at, s.expires_at), s.last_heartbeat_at),
-               exit_reason = case when s.expires_at <= _at then 'expired' else _reason end,
-               replaced_by = case when s.expires_at > _at and _reason = 'replaced' then _replaced_by end,
+           set exited_at = greatest(least(_at, s.expires_at, l.closed_at), s.last_heartbeat_at),
+               exit_reason = case
+                   when s.expires_at <= least(_at, l.closed_at) then 'expired'
+                   when l.closed_at <= _at then 'webinar_ended'
+                   else _reason
+               end,
+               replaced_by = case
+                   when _reason = 'replaced' and s.expires_at > _at and (l.closed_at <= _at) is not true then _replaced_by
+               end,
                watched_seconds = s.watched_seconds + eventlive.watch_credit(
-                   s.last_heartbeat_at, least(_at, s.expires_at), l.watch_credit_factor * s.interval_s)
+                   s.last_heartbeat_at, least(_at, s.expires_at, l.closed_at), l.watch_credit_factor * s.interval_s)
           from eventlive.webinar_live l
          where s.webinar_id = _webinar_id
            and s.session_id = any (_session_ids)

@@ -27,11 +27,11 @@ begin
                        'time_bucket', t.time_bucket,
                        'bucket_s', t.bucket_s,
                        'sample_count', t.sample_count,
-                       'avg_participants', round(t.sum_participants::numeric / t.sample_count, 2),
+                       'avg_participants', round(t.sum_participants::numeric / greatest(t.sample_count, 1), 2),
                        'min_participants', t.min_participants,
                        'max_participants', t.max_participants,
                        'last_participants', t.last_participants,
-                       'avg_guests', round(t.sum_guests::numeric / t.sample_count, 2),
+                       'avg_guests', round(t.sum_guests::numeric / greatest(t.sample_count, 1), 2),
                        'min_guests', t.min_guests,
                        'max_guests', t.max_guests,
                        'last_guests', t.last_guests

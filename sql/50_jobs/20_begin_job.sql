@@ -28,7 +28,7 @@ begin
 
     -- Whose lock this is now, nobody is running: what has no end has died.
     update eventlive.job_runs r
-       set finished_at = clock_timestamp(),
+       set finished_at = greatest(clock_timestamp(), r.started_at),
            error = 'ended without a word: it failed, was cancelled or killed; the server''s log says more'
      where r.job_name = _name and r.finished_at is null;
 

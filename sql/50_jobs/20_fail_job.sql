@@ -12,7 +12,7 @@ begin
         return false;
     end if;
     update eventlive.job_runs r
-       set finished_at = clock_timestamp(), error = left(coalesce(nullif(_error, ''), 'unknown'), 2000)
+       set finished_at = greatest(clock_timestamp(), r.started_at), error = left(coalesce(nullif(_error, ''), 'unknown'), 2000)
      where r.job_name = _name and r.finished_at is null;
     perform pg_advisory_unlock(eventlive.job_lock_key(_name));
     return true;

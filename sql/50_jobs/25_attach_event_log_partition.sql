@@ -1,3 +1,6 @@
+-- Everybody reads and writes the log meanwhile. Only where the default partition may be taking events of this very time
+-- must those who write wait: what is on its way there when the partition comes would be refused.
+
 create function eventlive.attach_event_log_partition(_name text, _lower timestamptz, _upper timestamptz)
 returns void
 language plpgsql
@@ -7,8 +10,23 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 begin
-    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%L)',
-        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end, _upper);
+    if _lower < clock_timestamp() + interval '1 hour' then
+        perform eventlive.lock_event_log(false);
+    else
+        lock table only eventlive.event_access_logs_default in access exclusive mode;
+    end if;
+    execute format($move$
+        with caught as (
+            delete from eventlive.event_access_logs_default d where d.occurred_at >= $1 and d.occurred_at < $2
+            returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
+        )
+        insert into eventlive.%I (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
+        overriding system value
+        select c.webinar_id, c.occurred_at, c.event_id, c.event, c.user_id, c.session_id, c.detail from caught c
+    $move$, _name) using _lower, _upper;
+    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%s)',
+        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end,
+        case when _upper = 'infinity' then 'maxvalue' else quote_literal(_upper) end);
     execute format('comment on table eventlive.%I is %L', _name,
         case when _lower = '-infinity' then format('Events until %s.', _upper)
             else format('Events from %s until %s.', _lower, _upper) end);
@@ -16,5 +34,5 @@ end
 $$;
 
 comment on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) is
-    'Makes a table a partition of the visit log.';
+    'Makes a table a partition of the visit log, with what the default one has caught for it.';
 revoke all on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) from public, anon, authenticated, service_role;

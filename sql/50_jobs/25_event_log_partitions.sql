@@ -1,12 +1,13 @@
 create function eventlive.event_log_partitions()
-returns table (name text, lower_bound timestamptz, upper_bound timestamptz)
+returns table (relation regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
-    select c.relname::text,
+    select c.oid::regclass,
+           c.relname::text,
            case when b.bound like 'FOR VALUES FROM (MINVALUE)%' then '-infinity'::timestamptz
                else substring(b.bound from $re$FROM \('([^']+)'\)$re$)::timestamptz end,
            coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity')
@@ -15,7 +16,7 @@ as $$
      cross join lateral pg_get_expr(c.relpartbound, c.oid) as b (bound)
      where i.inhparent = 'eventlive.event_access_logs'::regclass
        and b.bound <> 'DEFAULT'
-     order by 2
+     order by 3
 $$;
 
 comment on function eventlive.event_log_partitions() is

@@ -7,31 +7,35 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    v_range tstzrange := obj_description(to_regclass('eventlive.event_access_logs_draining'), 'pg_class')::tstzrange;
+    v_range tstzrange := eventlive.event_log_draining_range();
+    v_strays boolean;
 begin
     if v_range is null
         or exists (
             select
               from pg_constraint c
-             where c.conrelid = 'eventlive.event_access_logs_draining'::regclass
+             where c.conrelid = to_regclass('eventlive.event_access_logs_draining')
                and c.conname = 'event_access_logs_draining_range'
         )
     then
         return;
     end if;
 
-    -- What is older than the partitions beside it, and so belongs to none, stays in the default one.
-    if lower(v_range) > '-infinity' then
+    -- Events of another time go where the log has them now: a partition, or the default one.
+    execute 'select exists (select from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2)'
+       into v_strays
+      using lower(v_range), upper(v_range);
+    if v_strays then
         execute $move$
             with strays as (
-                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1
+                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2
                 returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
             )
-            insert into eventlive.event_access_logs_default
+            insert into eventlive.event_access_logs
                 (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
             overriding system value
             select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from strays s
-        $move$ using lower(v_range);
+        $move$ using lower(v_range), upper(v_range);
     end if;
     execute format('alter table eventlive.event_access_logs_draining add constraint event_access_logs_draining_range '
         'check (occurred_at >= %L and occurred_at < %L)', lower(v_range), upper(v_range));

@@ -7,31 +7,42 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    v_lower timestamptz := coalesce((select max(p.upper_bound) from eventlive.event_log_partitions() p), '-infinity');
-    v_last timestamptz;
+    v_lower timestamptz;
+    v_end timestamptz;
     v_upper timestamptz;
+    v_name text;
 begin
     -- Another run was here and died: what it put aside comes first.
     if to_regclass('eventlive.event_access_logs_draining') is not null then
         return;
     end if;
-
-    -- Read before the lock is taken: what is written meanwhile is no later than the moment at which it is.
-    select max(d.occurred_at) into v_last from eventlive.event_access_logs_default d where d.occurred_at >= v_lower;
-    if v_last is null then
+    -- Read before the log is locked.
+    select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
+    if v_lower is null then
         return;
     end if;
+
+    -- What takes time is done before anybody has to wait.
+    perform eventlive.make_event_log_table('event_access_logs_incoming');
+    perform eventlive.make_event_log_table('event_access_logs_next');
+    comment on table eventlive.event_access_logs_incoming is 'Events outside every other partition.';
+
+    perform eventlive.lock_event_log(true);
+    v_upper := least(clock_timestamp(), v_end);
     alter table eventlive.event_access_logs detach partition eventlive.event_access_logs_default;
-    v_upper := greatest(clock_timestamp(), v_last + interval '1 microsecond');
-
-    alter table eventlive.event_access_logs_default rename to event_access_logs_draining;
-    alter index eventlive.event_access_logs_default_pkey rename to event_access_logs_draining_pkey;
+    perform eventlive.rename_event_log_table('event_access_logs_default', 'event_access_logs_draining');
     execute format('comment on table eventlive.event_access_logs_draining is %L', tstzrange(v_lower, v_upper));
-
-    create table eventlive.event_access_logs_default partition of eventlive.event_access_logs default;
-    comment on table eventlive.event_access_logs_default is 'Events outside every other partition.';
-    perform eventlive.close_event_log_table('event_access_logs_default');
-    perform eventlive.add_event_log_partition(v_upper, eventlive.event_log_boundary(v_upper));
+    perform eventlive.rename_event_log_table('event_access_logs_incoming', 'event_access_logs_default');
+    alter table eventlive.event_access_logs attach partition eventlive.event_access_logs_default default;
+    if v_upper < v_end then
+        v_lower := v_upper;
+        v_upper := least(eventlive.event_log_boundary(v_lower), v_end);
+        v_name := eventlive.event_log_partition_name(v_lower, v_upper);
+        perform eventlive.rename_event_log_table('event_access_logs_next', v_name);
+        perform eventlive.attach_event_log_partition(v_name, v_lower, v_upper);
+    else
+        drop table eventlive.event_access_logs_next;
+    end if;
 end
 $$;
 

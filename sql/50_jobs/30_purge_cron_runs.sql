@@ -10,13 +10,17 @@ declare
     v_days numeric := eventlive.setting_number('job_run_retention_days');
     v_deleted bigint;
 begin
+    -- Who may not look has no entries in pg_cron, and another runner.
+    if not has_schema_privilege('cron', 'usage') then
+        return 0;
+    end if;
     -- The extension may not be there: then there is nothing that names its table.
     execute $cron$
         with batch as materialized (
             select d.runid
               from cron.job_run_details d
              where d.command like 'call eventlive.run\_job(%'
-               and d.end_time < clock_timestamp() - $1::double precision * interval '1 day'
+               and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
              order by d.runid
              limit $2
         ), deleted as (

@@ -39,6 +39,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
+    v_limit bigint := eventlive.setting_number('job_batch_size');
     v_before timestamptz;
     v_deleted bigint;
 begin
@@ -53,6 +54,7 @@ begin
            and s.session_id between _bounds[1] and _bounds[2]
            and s.exited_at < v_before
          order by s.session_id
+         limit v_limit
            for update skip locked
     ), deleted as (
         delete from eventlive.webinar_user_sessions s
@@ -66,5 +68,5 @@ end
 $$;
 
 comment on function eventlive.purge_sessions_step(uuid, uuid[]) is
-    'Deletes the sessions between the two ids that ended long ago. How many.';
+    'Deletes the sessions between the two ids that ended long ago, job_batch_size of them at most: more may have come of age since they were listed. How many.';
 revoke all on function eventlive.purge_sessions_step(uuid, uuid[]) from public, anon, authenticated, service_role;

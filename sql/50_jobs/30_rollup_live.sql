@@ -28,7 +28,9 @@ comment on function eventlive.rollup_live_work() is
 revoke all on function eventlive.rollup_live_work() from public, anon, authenticated, service_role;
 
 -- Presence, sessions and registrations are each read once, all at the same moment. No lock is held while they are: only
--- the row of webinar_live is locked at the end, and given up at once where a change of the webinar holds it.
+-- the row of webinar_live is locked at the end, and given up at once where a change of the webinar holds it, or has
+-- written it since: what was counted is then older than what is there. Not told by the clock: a change may be made
+-- before the count and committed after it.
 create function eventlive.rollup_live_step(_webinar_id uuid)
 returns bigint
 language plpgsql
@@ -43,8 +45,9 @@ declare
     v_pace record;
     v_bucket_s integer;
     v_bucket timestamptz;
+    v_last record;
 begin
-    select p.participants, s.guests, s.attendees, r.registered
+    select p.participants, s.guests, s.attendees, r.registered, l.as_of
       into v_counted
       from (
             select count(*)::integer as participants
@@ -60,15 +63,21 @@ begin
            ) s
      cross join (
             select count(*)::integer as registered from eventlive.registrations r where r.webinar_id = _webinar_id
-           ) r;
+           ) r
+     cross join eventlive.webinar_live l
+     where l.webinar_id = _webinar_id;
 
+    -- Nor does it wait for whoever deletes the webinar, whose row a new bucket refers to.
+    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
+        return 0;
+    end if;
     select l.participants + l.guests > 0 or w.status = 'live' as watched, l.settings, l.client_settings, l.as_of
       into v_live
       from eventlive.webinar_live l
       join eventlive.webinars w on w.id = l.webinar_id
      where l.webinar_id = _webinar_id
        for no key update of l skip locked;
-    if not found or v_live.as_of >= v_now then
+    if not found or v_live.as_of is distinct from v_counted.as_of then
         return 0;
     end if;
 
@@ -97,20 +106,19 @@ begin
     if v_live.watched then
         v_bucket_s := (v_live.settings ->> 'timeline_bucket_s')::numeric;
         v_bucket_s := case when v_bucket_s >= 900 then 900 when v_bucket_s >= 300 then 300 else 60 end;
-        -- After a change of its length, the bucket that is open is filled first.
-        select b.time_bucket
-          into v_bucket
+        v_bucket := date_bin(v_bucket_s * interval '1 second', v_now, timestamptz '2000-01-01 00:00:00+00');
+        -- A change of the length holds from the next boundary on at which no bucket overlaps the one before: until
+        -- then the open one is filled, or another of its length is made.
+        select b.time_bucket, b.bucket_s, b.time_bucket + b.bucket_s * interval '1 second' as ends_at
+          into v_last
           from eventlive.webinar_access_logs b
          where b.webinar_id = _webinar_id and b.time_bucket <= v_now
          order by b.time_bucket desc
          limit 1;
-        if not found or not exists (
-            select
-              from eventlive.webinar_access_logs b
-             where b.webinar_id = _webinar_id
-               and b.time_bucket = v_bucket
-               and v_now < b.time_bucket + b.bucket_s * interval '1 second'
-        ) then
+        if v_last.ends_at > v_now then
+            v_bucket := v_last.time_bucket;
+        elsif v_last.ends_at > v_bucket then
+            v_bucket_s := v_last.bucket_s;
             v_bucket := date_bin(v_bucket_s * interval '1 second', v_now, timestamptz '2000-01-01 00:00:00+00');
         end if;
 

@@ -18,36 +18,40 @@ declare
     v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
     v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
     v_limit bigint := eventlive.setting_number('job_batch_size');
-    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
+    v_at timestamptz := v_now;
+    v_lower timestamptz;
+    v_end timestamptz;
     v_draining bigint;
     v_old bigint;
 begin
     -- Below the oldest partition there is only what has been dropped already: a session that ended long ago, and was
     -- closed only now.
-    if v_upper is not null then
-        select count(*) into v_old
-          from eventlive.event_access_logs_default d
-         where d.occurred_at < least(v_before, v_upper);
-        return query
-        select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
-          from generate_series(0, v_old - 1, v_limit) as b (done);
-    end if;
+    select count(*) into v_old
+      from eventlive.event_access_logs_default d
+     where d.occurred_at < (
+            select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
+           );
+    return query
+    select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
+      from generate_series(0, v_old - 1, v_limit) as b (done);
 
-    select greatest(c.reltuples, 0)::bigint
-      into v_draining
-      from pg_class c
-     where c.oid = to_regclass('eventlive.event_access_logs_draining');
-    if v_draining is null
-        and exists (
-            select from eventlive.event_access_logs_default d where d.occurred_at >= coalesce(v_upper, '-infinity')
-        )
-    then
+    if eventlive.event_log_draining_range() is null then
+        select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
+        if v_lower is not null then
+            select greatest(c.reltuples, 0)::bigint
+              into v_draining
+              from pg_class c
+             where c.oid = 'eventlive.event_access_logs_default'::regclass;
+            return query select null::uuid, null::uuid[], 'swap', 0::bigint;
+            if v_end > v_now then
+                v_at := least(eventlive.event_log_boundary(v_now), v_end);
+            end if;
+        end if;
+    else
         select greatest(c.reltuples, 0)::bigint
           into v_draining
           from pg_class c
-         where c.oid = 'eventlive.event_access_logs_default'::regclass;
-        return query select null::uuid, null::uuid[], 'swap', 0::bigint;
-        v_upper := eventlive.event_log_boundary(v_now);
+         where c.oid = to_regclass('eventlive.event_access_logs_draining');
     end if;
     if v_draining is not null then
         return query
@@ -55,27 +59,28 @@ begin
           from (values ('check', 0::bigint), ('attach', v_draining)) as s (step, amount);
     end if;
 
-    v_upper := coalesce(v_upper, '-infinity');
-    while v_upper < v_until loop
+    loop
+        select greatest(g.lower_bound, v_at), g.upper_bound
+          into v_lower, v_end
+          from eventlive.event_log_gaps() g
+         where g.upper_bound > v_at
+         order by g.lower_bound
+         limit 1;
+        exit when v_lower is null or v_lower >= v_until;
         return query select null::uuid, null::uuid[], 'add', 0::bigint;
-        v_upper := eventlive.event_log_boundary(greatest(v_upper, v_now));
+        v_at := least(eventlive.event_log_boundary(v_lower), v_end);
     end loop;
 
     return query
     select null::uuid, null::uuid[], s.step || ' ' || p.name, s.amount
       from eventlive.event_log_partitions() p
-      join pg_class c on c.oid = format('eventlive.%I', p.name)::regclass
+      join pg_class c on c.oid = p.relation
      cross join lateral (values ('detach', 1, 0::bigint), ('drop', 2, greatest(c.reltuples, 0)::bigint))
            as s (step, place, amount)
      where p.upper_bound <= v_before
      order by p.lower_bound, s.place;
     return query
-    select null::uuid, null::uuid[], 'drop ' || regexp_replace(c.relname, '_expired$', ''), greatest(c.reltuples, 0)::bigint
-      from pg_class c
-     where c.relnamespace = 'eventlive'::regnamespace
-       and c.relkind = 'r'
-       and c.relname ~ '^event_access_logs_(p|until_)[0-9_]+_expired$'
-     order by c.relname;
+    select null::uuid, null::uuid[], 'drop ' || e.name, e.events from eventlive.expired_event_log_tables() e;
 end
 $$;
 
@@ -93,17 +98,23 @@ set datestyle = 'ISO'
 as $$
 declare
     v_now timestamptz := clock_timestamp();
-    v_name text := nullif(split_part(_step, ' ', 2), '');
-    v_upper timestamptz := (select max(p.upper_bound) from eventlive.event_log_partitions() p);
-    v_range tstzrange;
+    v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
+    v_verb text := split_part(_step, ' ', 1);
+    v_name text := substr(_step, length(v_verb) + 2);
+    v_lower timestamptz;
+    v_end timestamptz;
+    v_relation regclass;
+    v_expired text;
     v_rows bigint := 0;
 begin
-    case split_part(_step, ' ', 1)
+    case v_verb
     when 'discard' then
         with batch as materialized (
             select d.webinar_id, d.occurred_at, d.event_id
               from eventlive.event_access_logs_default d
-             where d.occurred_at < least(eventlive.retention_end('event_log_retention_days', null), v_upper)
+             where d.occurred_at < (
+                    select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
+                   )
              limit _amount
                for update skip locked
         ), deleted as (
@@ -124,25 +135,37 @@ begin
         v_rows := eventlive.attach_event_log_draining();
 
     when 'add' then
-        if v_upper is null or v_upper < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
-            perform eventlive.add_event_log_partition(
-                coalesce(v_upper, '-infinity'), eventlive.event_log_boundary(greatest(v_upper, v_now)));
+        -- What is aside for a while has its own place in the log, which is not to be taken.
+        if to_regclass('eventlive.event_access_logs_draining') is null then
+            select g.lower_bound, g.upper_bound
+              into v_lower, v_end
+              from eventlive.event_log_gaps() g
+             where g.upper_bound > v_now
+             order by g.lower_bound
+             limit 1;
+            if v_lower < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
+                perform eventlive.add_event_log_partition(
+                    v_lower, least(eventlive.event_log_boundary(greatest(v_lower, v_now)), v_end));
+            end if;
         end if;
 
     when 'detach' then
-        if exists (
-            select
-              from eventlive.event_log_partitions() p
-             where p.name = v_name and p.upper_bound <= eventlive.retention_end('event_log_retention_days', null)
-        ) then
-            execute format('alter table eventlive.event_access_logs detach partition eventlive.%I', v_name);
-            execute format('alter table eventlive.%I rename to %I', v_name, v_name || '_expired');
+        select p.relation, left(p.name, 55) || '_expired'
+          into v_relation, v_expired
+          from eventlive.event_log_partitions() p
+         where p.name = v_name and p.upper_bound <= v_before;
+        if found then
+            perform eventlive.lock_event_log(true);
+            execute format('alter table eventlive.event_access_logs detach partition %s', v_relation);
+            execute format('comment on table %s is %L', v_relation, 'Was a partition of the visit log, and is past its retention.');
+            execute format('alter table %s rename to %I', v_relation, v_expired);
         end if;
 
     when 'drop' then
-        -- Only what 'detach' has renamed. It is no part of the log any more, so nobody waits for this.
-        if to_regclass(format('eventlive.%I', v_name || '_expired')) is not null then
-            execute format('drop table eventlive.%I', v_name || '_expired');
+        -- It is no part of the log any more, so nobody waits for this.
+        select e.relation into v_relation from eventlive.expired_event_log_tables() e where e.name = left(v_name, 55);
+        if found then
+            execute format('drop table %s', v_relation);
             v_rows := _amount;
         end if;
     end case;

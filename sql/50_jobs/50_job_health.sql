@@ -35,7 +35,8 @@ begin atomic
                       from eventlive.job_runs r
                      where r.job_name = j.name
                        and r.finished_at is null
-                       and eventlive.job_holder(j.name) is not null
+                       -- Locks are not replicated: a standby cannot tell whether a run has died.
+                       and (eventlive.job_holder(j.name) is not null or pg_is_in_recovery())
                      order by r.run_id desc
                      limit 1
                    ) running on true

@@ -117,6 +117,29 @@ def test_a_session_that_is_not_closed_yet_learns_the_end_at_its_heartbeat_and_is
     assert cast.db.contents() == before
 
 
+@pytest.mark.parametrize("mended", [True, False])
+def test_who_leaves_or_is_ejected_after_the_end_was_there_until_the_end(cast: Cast, mended: bool) -> None:
+    if not mended:
+        break_function(cast.db, "close_sessions", "when l.closed_at <= _at then 'webinar_ended'", "")
+    actors = [cast.actor(name) for name in ("attendee", "moderator", "speaker", "guest", "admin")]
+    replies = [actor.call("webinar_enter", webinar_id=WEBINAR, session_id=new_id()) for actor in actors]
+    set_status(cast, "ended")
+    left = cast.db.rows("select session_id, user_id from eventlive.webinar_user_sessions where exited_at is null")
+    assert len(left) == 3
+    for session_id, user_id in left:
+        if user_id == USERS["speaker"]:
+            cast.actor("host").call("webinar_eject", webinar_id=WEBINAR, user_id=user_id)
+            continue
+        [reply] = [reply for reply in replies if reply["session"]["session_id"] == str(session_id)]
+        cast.actor("guest").call(
+            "webinar_leave", webinar_id=WEBINAR, session_id=session_id, leave_token=reply["leave_token"]
+        )
+    reasons = {reason for (reason,) in cast.db.rows("select exit_reason from eventlive.webinar_user_sessions")}
+    assert (reasons == {"webinar_ended"}) is mended
+    [(exited_at,)] = cast.db.rows("select distinct exited_at from eventlive.webinar_user_sessions")
+    assert exited_at == cast.db.value("select closed_at from eventlive.webinar_live where webinar_id = %s", WEBINAR)
+
+
 def test_a_heartbeat_that_renews_after_the_end_is_seen(cast: Cast) -> None:
     actor = cast.actor("attendee")
     sessions = [entered(actor) for _ in range(3)]
