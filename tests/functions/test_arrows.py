@@ -16,10 +16,17 @@ ARROWS: Mapping[str, frozenset[str]] = {
     "server": frozenset(),
     "migrate": frozenset(),
     "functions": frozenset(),
+    "logs": frozenset(),
+    "jobs": frozenset(),
+    "verify": frozenset({"client", "logs"}),
     "plans": frozenset({"functions", "server"}),
     "lint": frozenset({"functions"}),
     "load": frozenset({"client", "plans", "server"}),
-    "cli": frozenset({"client", "functions", "lint", "load", "migrate", "plans", "server"}),
+    "watch": frozenset({"logs"}),
+    "capacity": frozenset(),
+    "cli": frozenset(
+        {"capacity", "client", "functions", "jobs", "lint", "load", "migrate", "plans", "server", "verify", "watch"}
+    ),
 }
 """For each part, those that it may import."""
 
