@@ -24,6 +24,7 @@ from eventlive_db.server.account import server_account
 from eventlive_db.server.rundir import base_directory
 from tests.jobs.scene import JOBS, figures, give_work, health, jobs, jobs_json, program, samples, set_number
 from tests.support.database import EventliveDatabase
+from tests.support.pg_cron import require_pg_cron
 
 HOME, APART = "cron_home", "cron_apart"
 MEMBER = "cron_member"
@@ -51,13 +52,7 @@ class Station:
 
 @pytest.fixture(scope="module")
 def station(pg_server: Server) -> Iterator[Station]:
-    with psycopg.connect(pg_server.dsn()) as connection:
-        there = connection.execute("select from pg_available_extensions where name = 'pg_cron'").fetchall()
-        version = connection.info.server_version // 10000
-    if pg_server.kind != "installed" or not there:
-        pytest.skip(
-            f"pg_cron is missing; on Debian 'apt-get install postgresql-{version}-cron' gets it for --pg-kind installed"
-        )
+    require_pg_cron(pg_server)
     with TemporaryDirectory(prefix="eventlive-cron-", dir=base_directory(server_account())) as directory:
         # The server chooses its socket's place when it starts, and pg_cron has to know it before.
         Path(directory).chmod(0o755)

@@ -14,6 +14,7 @@ from eventlive_db.server import Server
 from tests.support.database import EventliveDatabase
 from tests.support.jobs import batch_size, deletions, fault, run, set_number
 from tests.support.own_server import DATABASE, own_server
+from tests.support.pg_cron import require_pg_cron
 
 OURS, OTHER = "call eventlive.run_job('rollup_live')", "call eventlive.runxjob('rollup_live')"
 
@@ -21,12 +22,7 @@ OURS, OTHER = "call eventlive.run_job('rollup_live')", "call eventlive.runxjob('
 @pytest.fixture(scope="module")
 def module_db(pg_server: Server) -> Iterator[EventliveDatabase]:
     """A server with pg_cron, which runs nothing: it has no entries."""
-    if pg_server.kind != "installed":
-        pytest.skip("pg_cron is there only where it is installed: --pg-kind installed")
-    with psycopg.connect(pg_server.dsn("postgres")) as connection:
-        found = connection.execute("select 1 from pg_available_extensions where name = 'pg_cron'").fetchone()
-    if not found:
-        pytest.skip("pg_cron is not installed: on Debian, postgresql-<version>-cron")
+    require_pg_cron(pg_server)
     with own_server(pg_server.kind) as server:
         server.stop()
         server.start(**{"shared_preload_libraries": "pg_cron", "cron.database_name": DATABASE})
