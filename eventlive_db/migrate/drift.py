@@ -12,6 +12,7 @@ import psycopg
 from eventlive_db.migrate import session
 from eventlive_db.migrate.build import build_declared
 from eventlive_db.migrate.catalog import SETTING, VALUE_IN_FORCE, Catalog, read_catalog
+from eventlive_db.migrate.partitions import expected_at_run_time, may_be_so
 from eventlive_db.migrate.render import Names
 
 
@@ -67,20 +68,22 @@ def compare(
         found: What is.
         shared_schema: A schema that holds other objects too: those, its owner, its comment and further privileges
             on it are none of our business.
-        strict: Compare everything. Otherwise partitions that time has added and settings that were changed pass.
+        strict: Compare everything. Otherwise partitions that time has added pass, where they are like the declared
+            one, and so do settings that were changed.
     """
     known = declared.objects()
+    expected = declared.entries if strict else declared.entries | expected_at_run_time(declared, found)
     differences = []
-    for key in sorted(declared.entries.keys() | found.entries.keys()):
+    for key in sorted(expected.keys() | found.entries.keys()):
         object_, aspect = key
-        ought, is_ = declared.entries.get(key), found.entries.get(key)
+        ought, is_ = expected.get(key), found.entries.get(key)
         if ought == is_:
             continue
         if ought is None and _is_foreign(object_, known, shared_schema):
             continue
         if object_ == f"schema {shared_schema}" and (ought is None or not aspect.startswith("grant ")):
             continue
-        if not strict and _may_change(object_, aspect, known):
+        if not strict and (_is_own_value(object_, aspect) or may_be_so(object_, aspect, known, found)):
             continue
         change = Change.MISSING if is_ is None else Change.UNEXPECTED if ought is None else Change.DIFFERENT
         differences.append(Difference(object_, aspect, change, ought, is_))
@@ -94,9 +97,7 @@ def _is_foreign(object_: str, known: frozenset[str], shared_schema: str | None) 
     return f" {shared_schema}." in object_ or object_.endswith(f" in {shared_schema}")
 
 
-def _may_change(object_: str, aspect: str, known: frozenset[str]) -> bool:
-    if object_.startswith("partition ") and object_ not in known:
-        return True
+def _is_own_value(object_: str, aspect: str) -> bool:
     return object_.startswith(f"{SETTING} ") and aspect == VALUE_IN_FORCE
 
 

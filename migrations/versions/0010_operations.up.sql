@@ -786,15 +786,17 @@ stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select r.job_name, r.run_id
-      from eventlive.jobs j
-     cross join lateral (
-            select max(k.run_id) as last, max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
+      from eventlive.job_runs r
+      join (
+            select k.job_name, max(k.run_id) as last,
+                   max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
               from eventlive.job_runs k
-             where k.job_name = j.name
-           ) kept
-      join eventlive.job_runs r on r.job_name = j.name
-     where r.started_at < clock_timestamp()
-               - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+             group by k.job_name
+           ) kept on kept.job_name = r.job_name
+     where r.started_at < (
+            select clock_timestamp()
+                - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+           )
        and r.run_id <> kept.last
        and r.run_id is distinct from kept.good;
 end;
@@ -1277,26 +1279,23 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_before timestamptz;
+    v_batch bigint[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('message_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select m.message_id
           from eventlive.webinar_messages m
          where m.webinar_id = _webinar_id and m.created_at < v_before
          order by m.message_id
          limit _limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_messages m
-         using batch b
-         where m.webinar_id = _webinar_id and m.message_id = b.message_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_messages m where m.webinar_id = _webinar_id and m.message_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;
@@ -1343,6 +1342,7 @@ as $$
 declare
     v_before timestamptz := clock_timestamp() - eventlive.setting_number('presence_retention_s')::double precision * interval '1 second';
     v_ended boolean;
+    v_batch uuid[];
     v_deleted bigint;
 begin
     -- A change of status is under way: next time.
@@ -1351,7 +1351,7 @@ begin
     end if;
     select l.closed_at is not null into v_ended from eventlive.webinar_live l where l.webinar_id = _webinar_id;
 
-    with batch as materialized (
+    v_batch := array(
         select p.user_id
           from eventlive.webinar_live_presence p
          where p.webinar_id = _webinar_id
@@ -1359,13 +1359,9 @@ begin
            and (p.expires_at <= v_before or v_ended)
          order by p.user_id
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_live_presence p
-         using batch b
-         where p.webinar_id = _webinar_id and p.user_id = b.user_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_live_presence p where p.webinar_id = _webinar_id and p.user_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;
@@ -1417,13 +1413,14 @@ as $$
 declare
     v_limit bigint := eventlive.setting_number('job_batch_size');
     v_before timestamptz;
+    v_batch uuid[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('session_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select s.session_id
           from eventlive.webinar_user_sessions s
          where s.webinar_id = _webinar_id
@@ -1432,13 +1429,9 @@ begin
          order by s.session_id
          limit v_limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_user_sessions s
-         using batch b
-         where s.webinar_id = _webinar_id and s.session_id = b.session_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_user_sessions s where s.webinar_id = _webinar_id and s.session_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;
@@ -1485,26 +1478,23 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_before timestamptz;
+    v_batch timestamptz[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('timeline_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select t.time_bucket
           from eventlive.webinar_access_logs t
          where t.webinar_id = _webinar_id and t.time_bucket < v_before
          order by t.time_bucket
          limit _limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_access_logs t
-         using batch b
-         where t.webinar_id = _webinar_id and t.time_bucket = b.time_bucket
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_access_logs t where t.webinar_id = _webinar_id and t.time_bucket = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;

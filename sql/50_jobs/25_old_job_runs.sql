@@ -5,15 +5,17 @@ stable
 set search_path = pg_catalog, pg_temp
 begin atomic
     select r.job_name, r.run_id
-      from eventlive.jobs j
-     cross join lateral (
-            select max(k.run_id) as last, max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
+      from eventlive.job_runs r
+      join (
+            select k.job_name, max(k.run_id) as last,
+                   max(k.run_id) filter (where k.finished_at is not null and k.error is null) as good
               from eventlive.job_runs k
-             where k.job_name = j.name
-           ) kept
-      join eventlive.job_runs r on r.job_name = j.name
-     where r.started_at < clock_timestamp()
-               - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+             group by k.job_name
+           ) kept on kept.job_name = r.job_name
+     where r.started_at < (
+            select clock_timestamp()
+                - eventlive.setting_number('job_run_retention_days')::double precision * interval '1 day'
+           )
        and r.run_id <> kept.last
        and r.run_id is distinct from kept.good;
 end;

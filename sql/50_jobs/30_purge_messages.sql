@@ -36,26 +36,23 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_before timestamptz;
+    v_batch bigint[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('message_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select m.message_id
           from eventlive.webinar_messages m
          where m.webinar_id = _webinar_id and m.created_at < v_before
          order by m.message_id
          limit _limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_messages m
-         using batch b
-         where m.webinar_id = _webinar_id and m.message_id = b.message_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_messages m where m.webinar_id = _webinar_id and m.message_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;

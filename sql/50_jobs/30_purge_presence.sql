@@ -36,6 +36,7 @@ as $$
 declare
     v_before timestamptz := clock_timestamp() - eventlive.setting_number('presence_retention_s')::double precision * interval '1 second';
     v_ended boolean;
+    v_batch uuid[];
     v_deleted bigint;
 begin
     -- A change of status is under way: next time.
@@ -44,7 +45,7 @@ begin
     end if;
     select l.closed_at is not null into v_ended from eventlive.webinar_live l where l.webinar_id = _webinar_id;
 
-    with batch as materialized (
+    v_batch := array(
         select p.user_id
           from eventlive.webinar_live_presence p
          where p.webinar_id = _webinar_id
@@ -52,13 +53,9 @@ begin
            and (p.expires_at <= v_before or v_ended)
          order by p.user_id
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_live_presence p
-         using batch b
-         where p.webinar_id = _webinar_id and p.user_id = b.user_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_live_presence p where p.webinar_id = _webinar_id and p.user_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;

@@ -41,13 +41,14 @@ as $$
 declare
     v_limit bigint := eventlive.setting_number('job_batch_size');
     v_before timestamptz;
+    v_batch uuid[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('session_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select s.session_id
           from eventlive.webinar_user_sessions s
          where s.webinar_id = _webinar_id
@@ -56,13 +57,9 @@ begin
          order by s.session_id
          limit v_limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_user_sessions s
-         using batch b
-         where s.webinar_id = _webinar_id and s.session_id = b.session_id
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_user_sessions s where s.webinar_id = _webinar_id and s.session_id = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;

@@ -36,26 +36,23 @@ set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_before timestamptz;
+    v_batch timestamptz[];
     v_deleted bigint;
 begin
     select eventlive.retention_end('timeline_retention_days', w.settings)
       into v_before
       from eventlive.webinars w
      where w.id = _webinar_id;
-    with batch as materialized (
+    v_batch := array(
         select t.time_bucket
           from eventlive.webinar_access_logs t
          where t.webinar_id = _webinar_id and t.time_bucket < v_before
          order by t.time_bucket
          limit _limit
            for update skip locked
-    ), deleted as (
-        delete from eventlive.webinar_access_logs t
-         using batch b
-         where t.webinar_id = _webinar_id and t.time_bucket = b.time_bucket
-        returning 1
-    )
-    select count(*) into v_deleted from deleted;
+    );
+    delete from eventlive.webinar_access_logs t where t.webinar_id = _webinar_id and t.time_bucket = any (v_batch);
+    get diagnostics v_deleted = row_count;
     return v_deleted;
 end
 $$;
