@@ -18,8 +18,8 @@ KIND ?=
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations mutate fuzz coverage \
-  bench test-http test-container matrix constraints vendor clean
+.PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations \
+  mutate fuzz coverage bench year test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -93,8 +93,13 @@ test-http: $(READY) ## the tests through a real PostgREST, with supabase-js and 
 	@$(BIN)/python -m tests.support.http_parts
 	@EVENTLIVE_HTTP_REQUIRED=1 $(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) tests/http
 
-bench: $(READY) ## what things cost, measured side by side in one run; every figure in build/bench.json
+bench: $(READY) ## what things cost, measured side by side in one run, and heartbeats beside each job; figures in build/
 	@$(IN_MEMORY) $(BIN)/eventlive-db bench --out build/bench.json $(if $(KIND),--kind $(KIND))
+	@$(IN_MEMORY) $(BIN)/eventlive-db load year --rows 300000 --pieces 5000 --out build/bench-jobs.json $(if $(KIND),--kind $(KIND))
+
+year: $(READY) ## rotate ten million events beside heartbeats, and every job; the longest lock, in build/year.json
+	@mkdir -p build
+	@$(IN_MEMORY) $(BIN)/eventlive-db load year --out build/year.json $(if $(KIND),--kind $(KIND))
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) $(SPREAD) --pg-kind container \
