@@ -42,6 +42,10 @@ def connect(dsn: str | None) -> psycopg.Connection[Any]:
         raise MigrateError(msg)
     try:
         connection = psycopg.connect(dsn, fallback_application_name="eventlive-db migrate")
+    except psycopg.ProgrammingError:
+        # libpq repeats what it could not read, password and all.
+        msg = "cannot connect: libpq cannot read this connection string; look for quotes, brackets and percent signs"
+        raise MigrateError(msg) from None
     except psycopg.Error as error:
         msg = f"cannot connect: {describe(error)}"
         raise MigrateError(msg) from error

@@ -23,7 +23,8 @@ declare
         'message_retention_days', 'timeline_retention_days', 'event_log_retention_days',
         'event_log_partition_days', 'event_log_ahead_days', 'job_run_retention_days', 'job_batch_size',
         'job_lock_timeout_s', 'alert_window_s', 'alert_cooldown_s', 'alert_http_400_per_min',
-        'alert_http_409_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
+        'alert_http_409_per_min', 'alert_http_5xx_per_min', 'alert_http_404_per_min',
+        'alert_http_401_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
         'alert_connections_ratio', 'alert_xmin_age_s', 'alert_dead_tuple_ratio', 'alert_hot_ratio_min',
         'alert_lock_waiters'
     ];
@@ -269,6 +270,7 @@ drop function eventlive.finish_job(text);
 drop function eventlive.fail_job(text, text);
 drop function eventlive.begin_job(text);
 drop function eventlive.begin_batch();
+drop function eventlive.known_jobs();
 drop function eventlive.job_holder(text);
 drop function eventlive.setting_number(text);
 drop function eventlive.job_lock_key(text);
@@ -298,7 +300,8 @@ update eventlive.webinars w
         'message_retention_days', 'timeline_retention_days', 'event_log_retention_days',
         'event_log_partition_days', 'event_log_ahead_days', 'job_run_retention_days', 'job_batch_size',
         'job_lock_timeout_s', 'alert_window_s', 'alert_cooldown_s', 'alert_http_400_per_min',
-        'alert_http_409_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
+        'alert_http_409_per_min', 'alert_http_5xx_per_min', 'alert_http_404_per_min',
+        'alert_http_401_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
         'alert_connections_ratio', 'alert_xmin_age_s', 'alert_dead_tuple_ratio', 'alert_hot_ratio_min',
         'alert_lock_waiters'
     ]
@@ -308,7 +311,8 @@ update eventlive.webinars w
         'message_retention_days', 'timeline_retention_days', 'event_log_retention_days',
         'event_log_partition_days', 'event_log_ahead_days', 'job_run_retention_days', 'job_batch_size',
         'job_lock_timeout_s', 'alert_window_s', 'alert_cooldown_s', 'alert_http_400_per_min',
-        'alert_http_409_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
+        'alert_http_409_per_min', 'alert_http_5xx_per_min', 'alert_http_404_per_min',
+        'alert_http_401_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
         'alert_connections_ratio', 'alert_xmin_age_s', 'alert_dead_tuple_ratio', 'alert_hot_ratio_min',
         'alert_lock_waiters'
     ];
@@ -319,7 +323,8 @@ delete from eventlive.settings s
         'message_retention_days', 'timeline_retention_days', 'event_log_retention_days',
         'event_log_partition_days', 'event_log_ahead_days', 'job_run_retention_days', 'job_batch_size',
         'job_lock_timeout_s', 'alert_window_s', 'alert_cooldown_s', 'alert_http_400_per_min',
-        'alert_http_409_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
+        'alert_http_409_per_min', 'alert_http_5xx_per_min', 'alert_http_404_per_min',
+        'alert_http_401_per_min', 'alert_auth_p95_s', 'alert_realtime_disconnects_per_min',
         'alert_connections_ratio', 'alert_xmin_age_s', 'alert_dead_tuple_ratio', 'alert_hot_ratio_min',
         'alert_lock_waiters'
     );

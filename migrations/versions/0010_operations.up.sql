@@ -57,6 +57,12 @@ select key, value, value, value_type, min_value, max_value, unit, per_webinar, c
         'Answers 400 a minute that are an alarm.'),
     ('alert_http_409_per_min', '50', 'number', 0, 1000000, '1/min', false, false,
         'Answers 409 a minute that are an alarm.'),
+    ('alert_http_5xx_per_min', '10', 'number', 0, 1000000, '1/min', false, false,
+        'Answers 500 to 599 a minute that are an alarm.'),
+    ('alert_http_404_per_min', '50', 'number', 0, 1000000, '1/min', false, false,
+        'Answers 404 a minute that are an alarm.'),
+    ('alert_http_401_per_min', '50', 'number', 0, 1000000, '1/min', false, false,
+        'Answers 401 a minute that are an alarm.'),
     ('alert_auth_p95_s', '5', 'number', 0.001, 3600, 's', false, false,
         '95th percentile of the time that the auth service takes which is an alarm.'),
     ('alert_realtime_disconnects_per_min', '100', 'number', 0, 1000000, '1/min', false, false,
@@ -517,6 +523,20 @@ return (
 
 comment on function eventlive.job_holder(text) is 'The backend in which the job is running; null where it is not.';
 revoke all on function eventlive.job_holder(text) from public, anon, authenticated, service_role;
+
+create function eventlive.known_jobs()
+returns table (name text)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+begin atomic
+    values
+        ('rollup_live'), ('close_expired_sessions'), ('purge_presence'), ('purge_sessions'), ('purge_messages'),
+        ('purge_timelines'), ('purge_job_runs'), ('rotate_event_logs');
+end;
+
+comment on function eventlive.known_jobs() is 'The jobs that job_work can do: each is to have its row in eventlive.jobs.';
+revoke all on function eventlive.known_jobs() from public, anon, authenticated, service_role;
 
 -- What each transaction of a job begins with. It has no SET clause, which would take all of this back at its end.
 
@@ -1508,10 +1528,13 @@ returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();
 begin
+    -- Where one webinar has nearly all rows, the planner expects to meet one of any other soon, and would read the
+    -- table from its beginning for each: so the first one by the index is asked for.
     return query
     select w.id, null::uuid[], 'count', 1::bigint
       from eventlive.webinars w
@@ -1520,9 +1543,19 @@ begin
         or w.status = 'live'
         or (w.status <> 'ended'
             and (l.as_of <= v_now - (l.settings ->> 'rollup_idle_interval_s')::numeric::double precision * interval '1 second'
-                or exists (select from eventlive.webinar_live_presence p where p.webinar_id = w.id)
-                or exists (
-                    select from eventlive.webinar_user_sessions s where s.webinar_id = w.id and s.exited_at is null
+                or (
+                    select true
+                      from eventlive.webinar_live_presence p
+                     where p.webinar_id = w.id
+                     order by p.user_id
+                     limit 1
+                )
+                or (
+                    select true
+                      from eventlive.webinar_user_sessions s
+                     where s.webinar_id = w.id and s.exited_at is null
+                     order by s.user_id
+                     limit 1
                 )))
      order by w.id;
 end
@@ -1572,16 +1605,14 @@ begin
      cross join eventlive.webinar_live l
      where l.webinar_id = _webinar_id;
 
-    -- Nor does it wait for whoever deletes the webinar, whose row a new bucket refers to.
-    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
-        return 0;
-    end if;
+    -- Nor does it wait for whoever deletes the webinar or holds its row, to which a new bucket refers.
     select l.participants + l.guests > 0 or w.status = 'live' as watched, l.settings, l.client_settings, l.as_of
       into v_live
       from eventlive.webinar_live l
       join eventlive.webinars w on w.id = l.webinar_id
      where l.webinar_id = _webinar_id
-       for no key update of l skip locked;
+       for no key update of l skip locked
+       for key share of w skip locked;
     if not found or v_live.as_of is distinct from v_counted.as_of then
         return 0;
     end if;
@@ -1912,29 +1943,34 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select h.name, h.state,
+    select h.name, case h.state when 'ahead' then 'late' else h.state end,
            case h.state
                when 'ok' then 'succeeded ' || h.age || ' ago'
                when 'running' then 'runs for the first time'
                when 'disabled' then 'switched off in eventlive.jobs'
                when 'never_ran' then 'has never run; does a runner run?'
+               when 'missing' then 'is not in eventlive.jobs; put its row back, and switch it off there if it is not to run'
+               when 'ahead' then 'its last success lies in the future: a clock was wrong; it counts as late until it succeeds again'
                when 'late' then coalesce('no success for ' || h.age, 'no success yet') || '; allowed are ' || h.max_age
                when 'failing' then h.last_error
            end,
            h.schedule, h.max_age, h.last_success_at, h.running_since, h.last_error
       from (
-            select j.name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
+            select coalesce(j.name, k.name) as name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
                    justify_interval(date_trunc('second', clock_timestamp() - j.last_success_at)) as age,
                    ended.error as last_error,
                    case
+                       when j.name is null then 'missing'
                        when not j.enabled then 'disabled'
                        when ended.error is not null then 'failing'
                        when j.last_success_at is null and ended.run_id is null and running.run_id is null then 'never_ran'
+                       when j.last_success_at > clock_timestamp() + interval '1 minute' then 'ahead'
                        when clock_timestamp() - coalesce(j.last_success_at, running.started_at) > j.max_age then 'late'
                        when j.last_success_at is null then 'running'
                        else 'ok'
                    end as state
-              from eventlive.jobs j
+              from eventlive.known_jobs() k
+              full join eventlive.jobs j on j.name = k.name
               left join lateral (
                     select r.run_id, r.started_at
                       from eventlive.job_runs r
@@ -1960,7 +1996,7 @@ begin atomic
 end;
 
 comment on function eventlive.job_health() is
-    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age; never_ran.';
+    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age, or by a clock that was ahead; never_ran; missing: its row in eventlive.jobs is gone.';
 revoke all on function eventlive.job_health() from public, anon, authenticated, service_role;
 
 -- A procedure that commits can neither be SECURITY DEFINER nor have a SET clause: so each transaction begins with

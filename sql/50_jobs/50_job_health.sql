@@ -7,29 +7,34 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 begin atomic
-    select h.name, h.state,
+    select h.name, case h.state when 'ahead' then 'late' else h.state end,
            case h.state
                when 'ok' then 'succeeded ' || h.age || ' ago'
                when 'running' then 'runs for the first time'
                when 'disabled' then 'switched off in eventlive.jobs'
                when 'never_ran' then 'has never run; does a runner run?'
+               when 'missing' then 'is not in eventlive.jobs; put its row back, and switch it off there if it is not to run'
+               when 'ahead' then 'its last success lies in the future: a clock was wrong; it counts as late until it succeeds again'
                when 'late' then coalesce('no success for ' || h.age, 'no success yet') || '; allowed are ' || h.max_age
                when 'failing' then h.last_error
            end,
            h.schedule, h.max_age, h.last_success_at, h.running_since, h.last_error
       from (
-            select j.name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
+            select coalesce(j.name, k.name) as name, j.schedule, j.max_age, j.last_success_at, running.started_at as running_since,
                    justify_interval(date_trunc('second', clock_timestamp() - j.last_success_at)) as age,
                    ended.error as last_error,
                    case
+                       when j.name is null then 'missing'
                        when not j.enabled then 'disabled'
                        when ended.error is not null then 'failing'
                        when j.last_success_at is null and ended.run_id is null and running.run_id is null then 'never_ran'
+                       when j.last_success_at > clock_timestamp() + interval '1 minute' then 'ahead'
                        when clock_timestamp() - coalesce(j.last_success_at, running.started_at) > j.max_age then 'late'
                        when j.last_success_at is null then 'running'
                        else 'ok'
                    end as state
-              from eventlive.jobs j
+              from eventlive.known_jobs() k
+              full join eventlive.jobs j on j.name = k.name
               left join lateral (
                     select r.run_id, r.started_at
                       from eventlive.job_runs r
@@ -55,5 +60,5 @@ begin atomic
 end;
 
 comment on function eventlive.job_health() is
-    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age; never_ran.';
+    'How each job does. ok; running: for the first time; disabled; failing: its last run did not end well, also where it was killed; late: no success within max_age, or by a clock that was ahead; never_ran; missing: its row in eventlive.jobs is gone.';
 revoke all on function eventlive.job_health() from public, anon, authenticated, service_role;

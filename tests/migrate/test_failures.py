@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,3 +136,13 @@ def test_a_server_that_is_too_old_is_refused(empty_database: str, monkeypatch: p
 def test_no_dsn_is_no_guess() -> None:
     with pytest.raises(MigrateError, match="Give --dsn"):
         upgrade(Options())
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://u:top-secret@[bad/x", "postgresql://u:top-secret%PW@h/x", "x=top-secret"]
+)
+def test_a_connection_string_that_cannot_be_read_is_not_repeated(dsn: str) -> None:
+    with pytest.raises(MigrateError, match="cannot read this") as caught:
+        session.connect(dsn)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "top-secret" not in "\n".join(line for line in told.splitlines() if not line.startswith("    "))

@@ -38,6 +38,8 @@ STATES: dict[str, tuple[str, list[str]]] = {
     "failing: it died": ("failing", [DIED]),
     "failing, though it succeeded": ("failing", [SUCCESS.format("0"), WENT_WELL, DIED]),
     "failing, which is worse than late": ("failing", [SUCCESS.format("1 day"), FAILED]),
+    "late: its success lies ahead": ("late", [SUCCESS.format("-5 minutes")]),
+    "ok: its success lies hardly ahead": ("ok", [SUCCESS.format("-30 seconds")]),
     "disabled, whatever happened": ("disabled", ["update eventlive.jobs set enabled = false", DIED]),
 }
 
@@ -48,6 +50,20 @@ def test_the_health_of_a_job(jobs_db: EventliveDatabase, state: str, given: list
         jobs_db.admin.execute(statement.encode())
     [(found, detail)] = jobs_db.rows("select state, detail from eventlive.job_health() where name = 'rollup_live'")
     assert (found, bool(detail)) == (state, True)
+
+
+def test_a_job_whose_row_is_gone_is_missing(jobs_db: EventliveDatabase) -> None:
+    with jobs_db.admin.transaction(force_rollback=True):
+        jobs_db.admin.execute("delete from eventlive.jobs where name in ('rollup_live', 'purge_messages')")
+        missing = jobs_db.rows("select name, detail is not null from eventlive.job_health() where state = 'missing'")
+        assert missing == [("purge_messages", True), ("rollup_live", True)]
+
+
+def test_the_known_jobs_are_those_that_are_shipped_and_each_can_be_done(jobs_db: EventliveDatabase) -> None:
+    known = jobs_db.rows("select name from eventlive.known_jobs() order by 1")
+    assert known == jobs_db.rows("select name from eventlive.jobs order by 1")
+    for (name,) in known:
+        jobs_db.rows("select step from eventlive.job_work(%s)", name)
 
 
 def test_a_first_run_is_running_until_it_is_late(jobs_db: EventliveDatabase) -> None:

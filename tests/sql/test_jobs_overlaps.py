@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from uuid import UUID
 
 import psycopg
@@ -137,7 +137,8 @@ def test_of_two_counts_that_overlap_one_is_stored(jobs_db: EventliveDatabase) ->
 
 def test_without_the_look_both_would_be(jobs_db: EventliveDatabase) -> None:
     looking = "v_live.as_of is distinct from v_counted.as_of"
-    with fault(jobs_db, "rollup_live_step", "skip locked", ""), fault(jobs_db, "rollup_live_step", looking, "false"):
+    waiting = fault(jobs_db, "rollup_live_step", "for no key update of l skip locked", "for no key update of l")
+    with waiting, fault(jobs_db, "rollup_live_step", looking, "false"):
         assert two_counts_at_once(jobs_db) == ([1, 1], 2)
 
 
@@ -163,13 +164,24 @@ def test_a_webinar_that_is_being_deleted_is_not_waited_for(jobs_db: EventliveDat
     assert count_while_deleted(jobs_db)
 
 
-def test_without_the_webinars_lock_its_deletion_would_be_waited_for(jobs_db: EventliveDatabase) -> None:
-    with fault(
-        jobs_db,
-        "rollup_live_step",
-        "if not pg_try_advisory_xact_lock_shared",
-        "if false and pg_try_advisory_xact_lock_shared",
-    ):
+def count_beside_a_locked_webinar(db: EventliveDatabase) -> list[int]:
+    """Count three webinars while somebody holds the row of the first one; how many samples each has then."""
+    webinars = sorted(db.webinar() for _ in range(3))
+    with held(db, "select from eventlive.webinars where id = %s for update", webinars[0]):
+        with suppress(psycopg.errors.LockNotAvailable):
+            changed(db, "rollup_live")
+        db.admin.execute("select pg_advisory_unlock_all()")
+    return [int(live(db, webinar_id, "sample_count")[0]) for webinar_id in webinars]
+
+
+def test_a_webinar_whose_row_is_held_keeps_none_of_the_others_from_being_counted(jobs_db: EventliveDatabase) -> None:
+    assert count_beside_a_locked_webinar(jobs_db) == [0, 1, 1]
+
+
+def test_without_the_look_at_the_row_both_would_wait(jobs_db: EventliveDatabase) -> None:
+    with fault(jobs_db, "rollup_live_step", "for key share of w skip locked", ""):
+        assert count_beside_a_locked_webinar(jobs_db) == [0, 0, 0]
+        jobs_db.admin.execute("delete from eventlive.webinars")
         assert not count_while_deleted(jobs_db)
 
 

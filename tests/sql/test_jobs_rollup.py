@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -256,3 +257,45 @@ def test_a_webinar_that_ended_is_counted_until_nobody_is_left_and_then_no_more(j
     jobs_db.admin.execute("delete from eventlive.webinar_live_presence")
     assert [changed(jobs_db, "rollup_live") for _ in range(2)] == [1, 0]
     assert live(jobs_db, webinar_id, "participants") == (0,)
+
+
+SKEWED = """
+    with made as (
+        insert into eventlive.webinars (slug, status)
+        select 'skewed-' || i, case i when 1 then 'live' else 'scheduled' end from generate_series(1, 300) i
+        returning id, status
+    ), large as (select m.id from made m where m.status = 'live'),
+    registered as (
+        insert into eventlive.registrations (webinar_id, user_id)
+        select l.id, gen_random_uuid() from large l, generate_series(1, 20000)
+        returning webinar_id, user_id
+    )
+    insert into eventlive.webinar_user_sessions
+        (webinar_id, session_id, user_id, entered_at, last_heartbeat_at, expires_at, interval_s)
+    select r.webinar_id, gen_random_uuid(), r.user_id, now(), now(), now() + interval '1 hour', 300 from registered r
+"""
+READ = """
+    select sum(seq_tup_read) + sum(idx_tup_fetch) from pg_stat_xact_user_tables
+     where relname in ('webinar_user_sessions', 'webinar_live_presence')
+"""
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_looking_for_work_reads_no_audience_also_where_one_webinar_has_all_of_it(
+    jobs_db: EventliveDatabase, mended: bool
+) -> None:
+    jobs_db.admin.execute(SKEWED.encode())
+    jobs_db.admin.execute(
+        "insert into eventlive.webinar_live_presence"
+        " select webinar_id, user_id, now(), now(), now() + interval '1 hour', 60, 300 from eventlive.registrations"
+    )
+    jobs_db.admin.execute("update eventlive.webinar_live set as_of = clock_timestamp()")
+    jobs_db.admin.execute("analyze")
+    with contextlib.ExitStack() as stack:
+        if not mended:
+            stack.enter_context(fault(jobs_db, "rollup_live_work", "order by s.user_id", "and s.exited_at is null"))
+            stack.enter_context(fault(jobs_db, "rollup_live_work", "SET enable_seqscan TO 'off'", ""))
+        with jobs_db.admin.transaction():
+            assert jobs_db.value("select count(*) from eventlive.rollup_live_work()") == 1
+            read = int(jobs_db.value(READ))
+    assert (read <= 10) is mended, read
