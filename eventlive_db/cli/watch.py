@@ -58,6 +58,9 @@ def watch(
         ),
     ] = None,
     interval: Annotated[str, typer.Option(metavar="TIME", help="Between two looks, such as 500ms, 10s or 1m.")] = "10s",
+    silent_after: Annotated[
+        str, typer.Option(metavar="TIME", help="A log of requests without a line for so long gives no data: 10m, 6h.")
+    ] = "10m",
     once: Annotated[
         bool, typer.Option("--once", help="Read the logs from their beginning, judge the last window, and end.")
     ] = False,
@@ -104,14 +107,15 @@ def watch(
             return
         logs, rules = log or [], rule or None
         _check(rules, logs=bool(logs), database=bool(dsn))
-        every_s = _seconds(interval)
+        every_s = _seconds("--interval", interval, 3600)
+        silent_s = _seconds("--silent-after", silent_after, 7 * 86400)
         with ExitStack() as stack:
             pages = stack.enter_context(publishing(prometheus, prometheus_file, _warn))
             database = stack.enter_context(closing(Database(dsn))) if dsn else None
             delivery = _delivery(found, name) if found else None
             files = LogFiles.following(logs, once=once, prefix=log_line_prefix)
             stack.callback(files.close)
-            watcher = Watcher(files, database, delivery, state=state, once=once, rules=rules)
+            watcher = Watcher(files, database, delivery, state=state, once=once, rules=rules, silent_after_s=silent_s)
             if delivery:
                 # In this order: what did not arrive is to be told again after a restart.
                 stack.callback(watcher.keep)
@@ -137,11 +141,11 @@ def _check(rules: list[str] | None, *, logs: bool, database: bool) -> None:
         _fail(f"nothing that was given tells of {name}. Give {'--dsn' if logs else '--log'} as well")
 
 
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", text)
-    seconds = float(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "": 1}[found[2]] if found else 0
-    if not 0.1 <= seconds <= 3600:
-        _fail(f"--interval {text!r} is no time from 100ms to 60m, such as 10s")
+def _seconds(option: str, text: str, most_s: int) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text)
+    seconds = float(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 1}[found[2]] if found else 0
+    if not 0.1 <= seconds <= most_s:
+        _fail(f"{option} {text!r} is no time from 100ms to {most_s // 3600}h, such as 10s")
     return seconds
 
 

@@ -50,17 +50,23 @@ class LogFiles:
     Args:
         names: Files, directories and patterns.
         reader: Makes what reads one of them.
+        prefix: The server's ``log_line_prefix``.
 
     Raises:
         LogError: As ``reader`` does, but for a file that cannot be opened: it may be there later.
     """
 
-    def __init__(self, names: Sequence[str], reader: Callable[[str], Source]) -> None:
+    def __init__(self, names: Sequence[str], reader: Callable[[str], Source], prefix: str | None = None) -> None:
         self._reader = reader
+        self.prefix = prefix
         self._sources: dict[str, Source | None] = dict.fromkeys(names)
         self._understood = dict.fromkeys(self._sources, 0)
         self.problems: list[str] = []
         """What cannot be read, in sentences, as of the last poll."""
+        self.unreadable: set[str] = set()
+        """Names of these."""
+        self.newest: dict[tuple[str, str], float] = {}
+        """When the newest line of the last poll was written, in seconds since 1970, by what was named and source."""
         for name in self._sources:
             try:
                 self._source(name)
@@ -88,15 +94,15 @@ class LogFiles:
                 return _Whole(Path(name), prefix)
             return logs.Follower([name], from_start=once, prefix=prefix)
 
-        return cls(names, reader)
+        return cls(names, reader, prefix)
 
     def __bool__(self) -> bool:
         return bool(self._sources)
 
     @property
-    def quiet(self) -> bool:
-        """Not one record has been read so far."""
-        return not any(self._understood.values())
+    def names(self) -> Sequence[str]:
+        """The files, directories and patterns."""
+        return list(self._sources)
 
     def unparsed(self) -> dict[str, int]:
         """Lines so far that are part of no record, by what was named."""
@@ -109,7 +115,7 @@ class LogFiles:
             take: Called with each event.
             last: Nothing will be asked again: also give what waits for the rest of its record.
         """
-        self.problems = []
+        self.problems, self.unreadable, self.newest = [], set(), {}
         for name in self._sources:
             problem = _problem(name)
             try:
@@ -124,6 +130,7 @@ class LogFiles:
                 problem = problem or str(error)
             if problem:
                 self.problems.append(problem)
+                self.unreadable.add(name)
 
     def close(self) -> None:
         """Close the files."""
@@ -142,6 +149,8 @@ class LogFiles:
     def _take(self, name: str, events: Iterable[LogEvent], take: Callable[[LogEvent], None]) -> None:
         for event in events:
             self._understood[name] += 1
+            key, at = (name, event.source), event.at.timestamp()
+            self.newest[key] = max(at, self.newest.get(key, at))
             take(event)
 
 

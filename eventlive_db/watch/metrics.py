@@ -11,7 +11,7 @@ from eventlive_db.watch.figures import Figures
 from eventlive_db.watch.readings import Reading
 
 STATES = ("ok", "firing", "no_data")
-JOB_STATES = ("ok", "late", "failing", "never_ran", "disabled", "running")
+JOB_STATES = ("ok", "late", "failing", "never_ran", "missing", "disabled", "running")
 
 
 @dataclass(frozen=True, slots=True)

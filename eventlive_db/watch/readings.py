@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LOG_RULES = ("http_400", "http_409", "auth_p95", "realtime_disconnects")
+HTTP_RULES = ("http_400", "http_401", "http_404", "http_409", "http_5xx")
+"""Rules that count answers by their status."""
+
+LOG_RULES = (*HTTP_RULES, "auth_p95", "realtime_disconnects")
 """Rules that look at logs."""
 
 DATABASE_RULES = ("database", "connections", "xmin_age", "dead_tuples", "hot_updates", "lock_waiters", "jobs")

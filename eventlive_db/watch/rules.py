@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from eventlive_db.logs import redact
 from eventlive_db.watch.figures import Figures, Job
 from eventlive_db.watch.history import MIN_UPDATES, Transactions, Updates, named
-from eventlive_db.watch.readings import Reading, at_most, no_data
-from eventlive_db.watch.signals import MIN_AUTH_CALLS, Signals
+from eventlive_db.watch.readings import HTTP_RULES, Reading, at_most, no_data
+from eventlive_db.watch.signals import HTTP_SOURCES, MIN_AUTH_CALLS, Signals
+from eventlive_db.watch.silence import ANY
 from eventlive_db.watch.thresholds import Thresholds
 
 HOT_TABLES = ("webinar_live_presence", "webinar_user_sessions")
@@ -21,52 +22,66 @@ MIN_ROWS = 10_000
 TRIES = 2
 """Tries without an answer that make the database unreachable."""
 
-_BAD_JOBS = frozenset({"late", "failing", "never_ran"})
-_HTTP_LOGS = frozenset({"gateway", "postgrest", "postgres"})
+_BAD_JOBS = frozenset({"late", "failing", "never_ran", "missing"})
 _DATABASE_FIGURES = ("connections", "xmin_age", "dead_tuples", "hot_updates", "lock_waiters", "jobs")
 
 
 def log_readings(
-    signals: Signals, thresholds: Thresholds, problems: Sequence[str], now: float, *, quiet: bool
+    signals: Signals,
+    thresholds: Thresholds,
+    problems: Sequence[str],
+    now: float,
+    *,
+    silent: Mapping[str, Sequence[str]],
+    sources: Collection[str],
 ) -> Iterator[Reading]:
     """What the logs say.
 
-    Where a log cannot be read, what the others hold may still prove an alarm, and never that there is none.
+    Where a log cannot be read or is silent, what the others hold may still prove an alarm, and never that there is
+    none.
 
     Args:
         signals: The lines so far.
         thresholds: What is an alarm.
         problems: Logs that cannot be read, in sentences.
         now: Seconds since 1970.
-        quiet: No line has been read at all. Counts are then zero: an idle server writes nothing.
+        silent: Logs that say nothing, in sentences, by source or :data:`~eventlive_db.watch.silence.ANY`.
+        sources: Programs of which there is a log.
     """
     window_s = thresholds.whole_window_s
     unknown = signals.unknown_per_minute(now, window_s)
-    counts = (
-        ("http_400", signals.per_minute(400, now, window_s), thresholds.http_400_per_min, _HTTP_LOGS),
-        ("http_409", signals.per_minute(409, now, window_s), thresholds.http_409_per_min, _HTTP_LOGS),
-        (
-            "realtime_disconnects",
-            signals.disconnects_per_minute(now, window_s),
-            thresholds.realtime_disconnects_per_min,
-            frozenset({"realtime", "gateway"}),
-        ),
+    counts: list[tuple[str, float, float, tuple[str, ...]]] = [
+        (rule, signals.per_minute(rule, now, window_s), getattr(thresholds, f"{rule}_per_min"), HTTP_SOURCES)
+        for rule in HTTP_RULES
+    ]
+    disconnects = signals.disconnects_per_minute(now, window_s)
+    counts.append(
+        ("realtime_disconnects", disconnects, thresholds.realtime_disconnects_per_min, ("realtime", "gateway"))
     )
-    for rule, value, threshold, sources in counts:
-        if value < threshold and problems:
-            yield no_data(rule, "; ".join(problems))
-        elif "postgres" in sources and value < threshold <= value + unknown:
+
+    def hidden(*wanted: str) -> str:
+        """Why something may have happened that is not seen, of what the logs of these sources hold."""
+        return "; ".join([*problems, *(why for source in (ANY, *wanted) for why in silent.get(source, ()))])
+
+    for rule, value, threshold, wanted in counts:
+        reading = at_most(rule, value, threshold, "/min")
+        if reading.breached:
+            yield reading
+        elif why := hidden(*wanted):
+            yield no_data(rule, why)
+        elif "postgres" in wanted and unknown and value + unknown >= threshold:
             yield no_data(rule, f"{unknown:g} errors a minute without SQLSTATE: put %e into log_line_prefix")
-        elif value < threshold and not (quiet or signals.sources & sources):
+        elif not set(sources) & set(wanted):
             # Only logs of other programs: there is nothing here that could tell.
-            yield no_data(rule, f"none of the logs is of {' or '.join(sorted(sources))}", blind=False)
+            yield no_data(rule, f"none of the logs is of {' or '.join(sorted(wanted))}", blind=False)
         else:
-            yield at_most(rule, value, threshold, "/min")
+            yield reading
     calls, p95 = signals.auth_p95(now, window_s)
-    if p95 is not None and (p95 >= thresholds.auth_p95_s or not problems):
+    why = hidden("auth", "gateway")
+    if p95 is not None and (p95 >= thresholds.auth_p95_s or not why):
         yield at_most("auth_p95", p95, thresholds.auth_p95_s, " s", detail=f"{calls} calls")
-    elif problems:
-        yield no_data("auth_p95", "; ".join(problems))
+    elif why:
+        yield no_data("auth_p95", why)
     else:
         yield no_data("auth_p95", f"not enough data: {calls} calls of {MIN_AUTH_CALLS}", blind=False)
 
@@ -168,7 +183,7 @@ def _jobs(figures: Figures) -> Iterator[Reading]:
         yield no_data("jobs", f'eventlive.job_health() is missing, or "{figures.role}" may not call it')
         return
     if not figures.jobs:
-        yield Reading("jobs", "", 0, None, " jobs", False, "there are none")
+        yield no_data("jobs", "there are none in eventlive.jobs")
     yield from map(_job, figures.jobs)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from eventlive_db.logs import LogEvent, is_disconnect
+from eventlive_db.watch.readings import HTTP_RULES
 from eventlive_db.watch.statuses import status_of
 from eventlive_db.watch.window import SlidingCount, SlidingQuantile
 
@@ -14,6 +16,9 @@ MIN_AUTH_CALLS = 20
 HTTP_SOURCES = ("gateway", "postgrest", "postgres")
 """Logs in which one refused request leaves a line each."""
 
+LATE_S = 3600
+"""How much later than it was written a line may be read and still count, in seconds."""
+
 _MAX_SERIES = 500
 _NOT_AN_ERROR = frozenset({"DEBUG", "INFO", "NOTICE", "WARNING", "LOG", "DETAIL", "HINT", "CONTEXT", "STATEMENT"})
 
@@ -22,19 +27,43 @@ class Signals:
     """Counts what the rules ask for. One request that is in several logs counts once: the largest count holds."""
 
     def __init__(self) -> None:
-        self._statuses: defaultdict[tuple[int, str], SlidingCount] = defaultdict(SlidingCount)
+        self._statuses: defaultdict[tuple[str, str], SlidingCount] = defaultdict(SlidingCount)
         self._disconnects: defaultdict[str, SlidingCount] = defaultdict(SlidingCount)
         self._auth: defaultdict[str, SlidingQuantile] = defaultdict(SlidingQuantile)
         self._unknown = SlidingCount()
+        self._reached: dict[str, float] = {}
         self.seen: Counter[tuple[str, str, str]] = Counter()
         """Events by source, status and SQLSTATE since the start; beyond some hundred kinds they are ``other``."""
-        self.sources: set[str] = set()
-        """Sources of which there was a line."""
         self.late = 0
         """Events that came too late to count for anything."""
 
+    def add_new(self, events: Sequence[LogEvent], now: float, window_s: int) -> None:
+        """Take in what was added to logs since the last call.
+
+        What is new counts as of now, whatever its clock says and however long it was on its way: of each file the
+        newest line counts as of now, and those before it as much earlier as they were written, so that a backlog is no
+        burst. A line was not added before those above it: one of another, slower clock counts with them. What is
+        later than :data:`LATE_S` does not count.
+
+        Args:
+            events: The lines, those of a file in its order.
+            now: Seconds since 1970.
+            window_s: Length of the window, in seconds.
+        """
+        reached = [self._reach(event, now) for event in events]
+        for event, at in zip(events, reached, strict=True):
+            lag = now - self._reached[event.file]
+            written = event.at.timestamp()
+            self._take(event, written if now - written > LATE_S else at + lag, now, window_s)
+
+    def _reach(self, event: LogEvent, now: float) -> float:
+        """The time of the newest line of a file, down to this one."""
+        at = min(event.at.timestamp(), now)
+        self._reached[event.file] = max(self._reached.get(event.file, at), at)
+        return self._reached[event.file]
+
     def add(self, event: LogEvent, now: float, window_s: int) -> None:
-        """Take in one event.
+        """Take in one event at its own time.
 
         A line is never younger than the moment it is read: one that claims to be comes from a clock that is ahead,
         and counts as of now.
@@ -44,16 +73,18 @@ class Signals:
             now: Seconds since 1970.
             window_s: Length of the window, in seconds.
         """
-        at = min(event.at.timestamp(), now)
+        self._take(event, min(event.at.timestamp(), now), now, window_s)
+
+    def _take(self, event: LogEvent, at: float, now: float, window_s: int) -> None:
         status = _status(event)
-        self.sources.add(event.source)
         self._note(event.source, "" if status is None else str(status), event.sqlstate or "")
         if at <= now - window_s:
             self.late += 1
         if event.source == "postgres" and event.sqlstate is None and not _is_no_error(event):
             self._unknown.add(at, now)
-        if status in {400, 409} and event.source in HTTP_SOURCES:
-            self._statuses[status, event.source].add(at, now)
+        rule = f"http_{status}" if status is None or not 500 <= status <= 599 else "http_5xx"
+        if rule in HTTP_RULES and event.source in HTTP_SOURCES:
+            self._statuses[rule, event.source].add(at, now)
         path = event.path or ""
         if is_disconnect(event):
             self._disconnects[event.source].add(at, now)
@@ -62,10 +93,10 @@ class Signals:
         ):
             self._auth[event.source].add(event.duration_s, at, now)
 
-    def per_minute(self, status: int, now: float, window_s: int) -> float:
-        """Answers with a status, 400 or 409, a minute, over the window that ends now."""
+    def per_minute(self, rule: str, now: float, window_s: int) -> float:
+        """Answers with the status of a rule, such as ``http_400``, a minute, over the window that ends now."""
         return self._largest(
-            [count for (of, _), count in self._statuses.items() if of == status],
+            [count for (of, _), count in self._statuses.items() if of == rule],
             now,
             window_s,
         )

@@ -22,7 +22,10 @@ class Thresholds:
         window_s: Length of the sliding window, in seconds, :data:`~eventlive_db.watch.window.HORIZON_S` at most.
         cooldown_s: An alarm that goes on is not told again sooner, in seconds.
         http_400_per_min: Answers with status 400 a minute.
+        http_401_per_min: Answers with status 401 a minute.
+        http_404_per_min: Answers with status 404 a minute.
         http_409_per_min: Answers with status 409 a minute.
+        http_5xx_per_min: Answers with a status from 500 to 599 a minute.
         auth_p95_s: 95th percentile of the calls to the auth service, in seconds.
         realtime_disconnects_per_min: Realtime connections that end, a minute.
         connections_ratio: Share of the connections that ordinary roles may open.
@@ -35,7 +38,10 @@ class Thresholds:
     window_s: float = 60
     cooldown_s: float = 900
     http_400_per_min: float = 10
+    http_401_per_min: float = 50
+    http_404_per_min: float = 50
     http_409_per_min: float = 50
+    http_5xx_per_min: float = 10
     auth_p95_s: float = 5
     realtime_disconnects_per_min: float = 100
     connections_ratio: float = 0.8

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventlive_db.logs import LogEvent
 from eventlive_db.watch.alarms import Alarms, Change
 from eventlive_db.watch.database import Database
 from eventlive_db.watch.delivery import Delivery
@@ -17,6 +18,7 @@ from eventlive_db.watch.metrics import Snapshot
 from eventlive_db.watch.readings import DATABASE_RULES, LOG_RULES, Reading
 from eventlive_db.watch.rules import DatabaseRules, log_readings, unreachable_readings
 from eventlive_db.watch.signals import Signals
+from eventlive_db.watch.silence import SILENT_AFTER_S, Silence
 from eventlive_db.watch.state_file import read_state, write_state
 from eventlive_db.watch.thresholds import Thresholds
 
@@ -49,6 +51,7 @@ class Watcher:
         state: A file that survives a restart.
         once: There will be one look.
         rules: Those to evaluate; none for all that logs and database can tell.
+        silent_after_s: How long a log of requests may be without a line, in seconds.
         wall: Seconds since 1970.
         clock: Seconds that only grow.
 
@@ -65,6 +68,7 @@ class Watcher:
         state: Path | None = None,
         once: bool = False,
         rules: Collection[str] | None = None,
+        silent_after_s: float = SILENT_AFTER_S,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,6 +81,7 @@ class Watcher:
         self._written = known
         self._alarms = Alarms(known)
         self._signals = Signals()
+        self._silence = Silence(logs, silent_after_s, followed=not once, prefix=logs.prefix)
         self._database_rules = DatabaseRules()
         self.thresholds = Thresholds()
         self._settings_due = float("-inf")
@@ -134,13 +139,30 @@ class Watcher:
 
     def _readings(self, figures: Figures | None, now: float) -> Iterator[Reading]:
         if self._logs:
-            window_s = self.thresholds.whole_window_s
-            self._logs.poll(lambda event: self._signals.add(event, now, window_s), last=self._once)
-            yield from log_readings(self._signals, self.thresholds, self._logs.problems, now, quiet=self._logs.quiet)
+            yield from self._log_readings(now)
         if figures is not None:
             yield from self._database_rules.readings(figures, self.thresholds, now)
         elif self._database is not None:
             yield from unreachable_readings(self._database.failures, self._database.problem)
+
+    def _log_readings(self, now: float) -> Iterator[Reading]:
+        window_s = self.thresholds.whole_window_s
+        if self._once:
+            self._logs.poll(lambda event: self._signals.add(event, now, window_s), last=True)
+        else:
+            new: list[LogEvent] = []
+            self._logs.poll(new.append)
+            self._signals.add_new(new, now, window_s)
+        self._silence.listen(now)
+        silent = self._silence.silent(now, window_s)
+        yield from log_readings(
+            self._signals,
+            self.thresholds,
+            self._logs.problems,
+            now,
+            silent=silent,
+            sources=self._silence.sources,
+        )
 
     def _wanted(self, reading: Reading) -> bool:
         return self._rules is None or reading.rule in self._rules

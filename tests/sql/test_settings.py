@@ -28,7 +28,17 @@ PROMISED_DEFAULTS = {
     "pacing_jitter": 0.1,
 }
 
-UNITS = {"_s": "s", "_rps": "1/s", "_bytes": "bytes", "_factor": None, "_jitter": None}
+UNITS = {
+    "_s": "s",
+    "_days": "days",
+    "_rps": "1/s",
+    "_per_min": "1/min",
+    "_bytes": "bytes",
+    "_factor": None,
+    "_jitter": None,
+    "_ratio": None,
+    "_ratio_min": None,
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def test_every_setting_is_shipped_at_its_default_and_says_what_it_is(db: Eventli
         assert value == default, key
         assert description.endswith("."), key
         if value_type == "integer":
-            assert unit in {"rows", "bytes", "characters", "s"}, key
+            assert unit in {"rows", "bytes", "characters", "s", "days"} or (unit, key) == (None, "alert_lock_waiters")
         elif value_type == "boolean":
             assert unit is None, key
         elif value_type == "text":

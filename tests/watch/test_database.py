@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from eventlive_db.server import TEST_SETTINGS, Server, open_server
 from eventlive_db.watch.database import Database
 from eventlive_db.watch.errors import WatchError
-from eventlive_db.watch.figures import Figures, TableFigures
+from eventlive_db.watch.figures import Figures, Job, TableFigures
 from eventlive_db.watch.history import MIN_UPDATES, Transactions, Updates
 from eventlive_db.watch.readings import Reading
 from eventlive_db.watch.rules import DatabaseRules, unreachable_readings
@@ -246,6 +246,25 @@ def test_each_job_that_is_not_well_is_an_alarm_of_its_own(db: EventliveDatabase)
     states = {job: found["jobs", job].detail.partition(":")[0] for job in jobs}
     assert states == {**dict.fromkeys(jobs, "disabled"), jobs[0]: "ok", jobs[1]: "late", jobs[2]: "never_ran"}
     assert [job for job in jobs if found["jobs", job].breached] == jobs[1:3]
+
+
+def test_no_jobs_at_all_are_not_well(db: EventliveDatabase) -> None:
+    found = figures(db.dsn)
+    found.jobs = []
+    none = readings(found)["jobs", ""]
+    assert (none.breached, none.blind, none.detail) == (None, True, "there are none in eventlive.jobs")
+    found.jobs = [Job("purge_presence", "missing", "it is not in eventlive.jobs", None)]
+    missing = readings(found)["jobs", "purge_presence"]
+    assert missing.breached
+    assert missing.detail.startswith("missing: ")
+
+
+def test_jobs_whose_rows_are_gone_are_alarms(db: EventliveDatabase) -> None:
+    names = {row[0] for row in db.rows("select name from eventlive.jobs")}
+    db.admin.execute("truncate eventlive.jobs cascade")
+    found = readings(figures(db.dsn))
+    assert {subject for rule, subject in found if rule == "jobs"} == names
+    assert all(found["jobs", name].breached for name in names)
 
 
 def test_a_database_that_is_not_there_is_an_alarm_at_the_second_try_and_comes_back(

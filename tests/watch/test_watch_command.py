@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, LiteralString
 
 import psycopg
 import pytest
@@ -75,6 +75,33 @@ def test_once_judges_the_last_window_by_its_exit_status(log: Path, count: int, a
         "unit": "/min",
         "detail": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "count", "rule"), [(503, 10, "http_5xx"), (404, 50, "http_404"), (401, 50, "http_401")]
+)
+def test_answers_of_other_statuses_are_alarms_too(log: Path, status: int, count: int, rule: str) -> None:
+    append(log, answered(status, count=count - 1))
+    assert watch("--once", "--log", log).exit_code == 0
+    append(log, answered(status))
+    done = watch("--once", "--log", log)
+    assert done.exit_code == 1
+    assert f"firing   {rule}: {count}/min (threshold {count})" in done.stdout
+
+
+def test_a_dead_log_is_not_well(log: Path) -> None:
+    log.write_text(answered(200, age_s=7 * 86400))
+    done = watch("--once", "--log", log)
+    assert done.exit_code == 2
+    assert re.search(rf"^no_data +http_400: the log {re.escape(str(log))} ends at \S+Z$", done.stdout, re.M)
+    assert "ok " not in done.stdout
+    log.write_text(answered(200, age_s=1200))
+    assert watch("--once", "--log", log).exit_code == 2
+    assert watch("--once", "--log", log, "--silent-after", "1h").exit_code == 0
+    log.write_text("")
+    done = watch("--once", "--log", log)
+    assert done.exit_code == 2
+    assert "there is no line in" in done.stdout
 
 
 def test_looks_by_cron_tell_an_alarm_once_and_its_end(log: Path, tmp_path: Path, db: EventliveDatabase) -> None:
@@ -143,16 +170,22 @@ def test_errors_of_a_real_postgres_are_found_in_its_log(pg_server: Server) -> No
     prefix = "%m [%p] %e "
     with open_server(kind=pg_server.kind, settings={**TEST_SETTINGS, "log_line_prefix": prefix}) as server:
         assert server.log is not None
-        options = ("--once", "--log", server.log, "--log-line-prefix", prefix, "--rule", "http_400")
+        options = ("--once", "--log", server.log, "--log-line-prefix", prefix)
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
 
-            def ask(times: int) -> int:
+            def ask(rule: str, statement: LiteralString, times: int) -> int:
                 for _ in range(times):
-                    with pytest.raises(psycopg.errors.UndefinedColumn):
-                        connection.execute("select id from pg_am")
-                return watch(*options).exit_code
+                    with pytest.raises(psycopg.Error):
+                        connection.execute(statement)
+                return watch(*options, "--rule", rule).exit_code
 
-            assert [ask(9), ask(1)] == [0, 1]
+            def at_threshold(rule: str, statement: LiteralString, threshold: int) -> list[int]:
+                return [ask(rule, statement, threshold - 1), ask(rule, statement, 1)]
+
+            assert at_threshold("http_400", "select id from pg_am", 10) == [0, 1]
+            assert at_threshold("http_404", "select missing()", 50) == [0, 1]
+            connection.execute("set statement_timeout = '1ms'")
+            assert at_threshold("http_5xx", "select pg_sleep(60)", 10) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -163,6 +196,8 @@ def test_errors_of_a_real_postgres_are_found_in_its_log(pg_server: Server) -> No
         (["--log", "x", "--rule", "connections"], "Give --dsn as well"),
         (["--log", "x", "--interval", "soon"], "--interval"),
         (["--log", "x", "--interval", "0"], "--interval"),
+        (["--log", "x", "--interval", "2h"], "--interval"),
+        (["--log", "x", "--silent-after", "soon"], "--silent-after"),
         (["--log", "x", "--log-line-prefix", "%p"], "time"),
         (["--log", "x", "--prometheus", "x"], "no address"),
         (
@@ -246,7 +281,7 @@ def test_an_alarm_is_posted_survives_a_restart_and_no_secret_gets_out(log: Path,
     options = ("--log", log, "--state", state, "--prometheus-file", metrics, "--name", "prod")
     with receiving(says(500, f"/services/{TOKEN}?key={QUERY}".encode()), says(200)) as receiver:
         with running(receiver, *options) as process:
-            first = until(process.stdout, "ok http_400")
+            first = until(process.stdout, "no_data http_400")
             append(log, answered(400, count=30))
             first += until(process.stdout, "firing http_400: 30/min (threshold 10)")
             receiver.wait(2)
@@ -255,7 +290,7 @@ def test_an_alarm_is_posted_survives_a_restart_and_no_secret_gets_out(log: Path,
         assert 'eventlive_log_events_total{source="gateway",status="400",sqlstate=""} 30' in metrics.read_text()
         append(log, answered(200))
         with running(receiver, *options, "--log", tmp_path / "missing.log") as process:
-            second = until(process.stdout, "no_data http_409")
+            second = until(process.stdout, "no_data http_5xx")
             append(log, answered(400, count=50))
             wait_for("it is counted", lambda: 'status="400",sqlstate=""} 50' in metrics.read_text())
             second += end(process, signal.SIGINT)
@@ -270,14 +305,14 @@ def test_what_did_not_arrive_is_named_at_the_end_and_told_after_a_restart(log: P
     state = tmp_path / "state.json"
     with receiving(says(429, Retry_After="600"), says(200)) as receiver:
         with running(receiver, "--log", log, "--state", state) as process:
-            until(process.stdout, "ok http_400")
+            until(process.stdout, "no_data http_400")
             append(log, answered(400, count=30))
             until(process.stdout, "firing http_400")
             receiver.wait(1)
             _, err = end(process)
             assert "not delivered: http_400 is firing" in err
         with running(receiver, "--log", log, "--state", state) as process:
-            until(process.stdout, "ok http_400")
+            until(process.stdout, "no_data http_400")
             append(log, answered(400, count=30))
             receiver.wait(2)
             end(process)
@@ -290,6 +325,9 @@ def test_an_alarm_that_is_over_is_told_once(log: Path, db: EventliveDatabase) ->
         receiving() as receiver,
         running(receiver, "--log", log, "--json", "--rule", "http_400", EVENTLIVE_DSN=db.dsn) as process,
     ):
+        # Nothing was added yet, so nothing is known.
+        assert json.loads(until(process.stdout, "http_400")[-1])["state"] == "no_data"
+        append(log, answered(200))
         assert json.loads(until(process.stdout, "http_400")[-1])["state"] == "ok"
         # From a clock that is ahead: it counts at the look that reads it, however late that is.
         append(log, answered(400, age_s=-30))
@@ -302,6 +340,14 @@ def test_an_alarm_that_is_over_is_told_once(log: Path, db: EventliveDatabase) ->
         _, err = end(process)
         assert err == ""
         assert len(receiver.requests) == 2
+
+
+def test_lines_that_are_shipped_late_are_alarms_all_the_same(log: Path) -> None:
+    with running(None, "--log", log, "--rule", "http_400") as process:
+        until(process.stdout, "no_data http_400")
+        append(log, answered(400, count=30, age_s=70))
+        until(process.stdout, "firing http_400: 30/min (threshold 10)")
+        end(process)
 
 
 def test_a_log_that_appears_later_is_read_from_its_beginning_and_metrics_are_served(tmp_path: Path) -> None:
