@@ -9,6 +9,7 @@ from datetime import datetime
 
 from eventlive_db.logs import LogEvent
 from eventlive_db.verify import known
+from eventlive_db.verify.answers import Answers
 from eventlive_db.verify.logbook import Logbook
 from eventlive_db.verify.rates import Offences, Rate
 
@@ -46,12 +47,14 @@ class Findings:
     ignored_applications: Collection[str] = ()
     book: Logbook = field(default_factory=Logbook)
     missing: Offences = field(default_factory=Offences)
-    bad_requests: Offences = field(default_factory=Offences)
+    bad_requests: dict[str, Offences] = field(default_factory=dict)
+    causes_of_400: Rate = field(default_factory=Rate)
     incident: Offences = field(default_factory=Offences)
     duplicates: Offences = field(default_factory=Offences)
     http_duplicates: Offences = field(default_factory=Offences)
     reused_tokens: Offences = field(default_factory=Offences)
     hot: Rate = field(default_factory=Rate)
+    front: dict[str, Answers] = field(default_factory=dict)
     answers: int = 0
     successes: int = 0
     auth: dict[str, AuthCalls] = field(default_factory=dict)
@@ -70,6 +73,10 @@ class Findings:
             # Wherever they are in the log: they show what it is set to log.
             self.answers += event.status < 500
             self.successes += event.status < 400
+            self.front.setdefault(event.source, Answers()).add(event, inside)
+        if known.is_cause_of_400(event) and event.application not in self.ignored_applications:
+            # At the edges of the window too: two logs do not have one clock.
+            self.causes_of_400.add(event.at)
         if not inside:
             return
         if event.source == "postgres":
@@ -93,7 +100,7 @@ class Findings:
         if known.is_hot(event):
             self.hot.add(event.at)
         if event.status == 400 and known.is_rest(event):
-            self.bad_requests.add(event)
+            self.bad_requests.setdefault(event.source, Offences()).add(event)
         elif known.is_duplicate_409(event):
             self.http_duplicates.add(event)
         if known.is_reused_token(event):

@@ -24,6 +24,14 @@ _WORDS: Mapping[str, re.Pattern[str]] = {
     }.items()
 }
 
+# What PostgREST answers with another status than 400 (its manual, "Errors", HTTP status codes); PTnnn says its own.
+_NOT_400 = ("00", "01", "02", "08", "09", "0L", "0P", "25", "28", "2D", "38", "39", "3B", "40", "53", "54", "55", "57")
+_NOT_400_EITHER = (
+    *("58", "F0", "HV", "P0", "XX", "PGRST", "PT"),
+    *("21000", "23503", UNIQUE_VIOLATION, "42501", "42883", "42P01", "42P17"),
+)
+_TOKENS_OF_400 = frozenset({"invalid_argument", "isolation_not_supported", "unknown_setting", "setting_out_of_range"})
+
 _BEATS = frozenset(
     {
         "webinar_presence_ping",
@@ -40,6 +48,7 @@ _BEATS = frozenset(
 _CONFLICTS = frozenset({"webinar_enter", "webinar_create", "webinar_set_status", "webinar_grant_role"})
 
 _RPC = re.compile(r"/rpc/(\w+)")
+_NAMED = re.compile(r"(?:/rest/v\d+)?/\w+")
 _REUSED = re.compile(r"refresh_token_already_used|Invalid Refresh Token: Already Used", re.IGNORECASE)
 
 
@@ -51,6 +60,19 @@ def sqlstate(event: LogEvent) -> str | None:
         # A text log without %e; it has the place of the error behind the message.
         return next((code for code, words in _WORDS.items() if words.match(event.message)), None)
     return event.sqlstate
+
+
+def is_cause_of_400(event: LogEvent) -> bool:
+    """An error of Postgres that PostgREST, if it was PostgREST that asked, answers with 400."""
+    if event.source != "postgres" or event.severity != "ERROR":
+        return False
+    code = sqlstate(event)
+    if code in {"PT400", "P0001"}:
+        return True
+    if code is None:
+        # A text log without %e; the contract's own errors have their token in DETAIL.
+        return (event.detail or "").partition(" ")[0] in _TOKENS_OF_400
+    return not code.startswith((*_NOT_400, *_NOT_400_EITHER))
 
 
 def _route(event: LogEvent) -> str:
@@ -69,6 +91,16 @@ def rpc(event: LogEvent) -> str | None:
     """The function that a request called, if it called one."""
     found = _RPC.search(_route(event)) if is_rest(event) else None
     return found[1] if found else None
+
+
+def is_named(event: LogEvent) -> bool:
+    """A request for a function, table or view, going by its path; not a scanner's for ``/.env``."""
+    return is_rest(event) and bool(_RPC.search(_route(event)) or _NAMED.fullmatch(_route(event)))
+
+
+def is_poll(event: LogEvent) -> bool:
+    """A poll for messages, which is answered with 503 where a setting says so."""
+    return rpc(event) == "webinar_messages_poll"
 
 
 def is_hot(event: LogEvent) -> bool:

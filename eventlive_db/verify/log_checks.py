@@ -8,7 +8,7 @@ from datetime import datetime
 
 from eventlive_db.verify.findings import Findings
 from eventlive_db.verify.model import Check, State, no_data, passed
-from eventlive_db.verify.rates import Offences, Window
+from eventlive_db.verify.rates import Offences, Window, unexplained
 from eventlive_db.verify.thresholds import Thresholds
 from eventlive_db.verify.triggers import Trigger
 
@@ -65,7 +65,7 @@ def missing_columns(judged: Judged) -> Iterator[Check]:
     if book.has(*FRONT):
         yield _bad_requests(judged)
     elif not book.has(*POSTGRES):
-        yield no_data("dod-1", "missing columns", _nothing(judged), "Give Postgres's log, or PostgREST's: --log FILE.")
+        yield no_data("dod-1", "missing columns", nothing(judged), "Give Postgres's log, or PostgREST's: --log FILE.")
 
 
 def _missing_in_postgres(judged: Judged) -> Check:
@@ -80,20 +80,32 @@ def _missing_in_postgres(judged: Judged) -> Check:
 
 
 def _bad_requests(judged: Judged) -> Check:
-    """The front door does not say why it answered 400: none is none, few may be anything, many are the alert."""
-    name, offences = "HTTP 400", judged.findings.bad_requests
+    """The front door does not say why it answered 400: many are the alert, few pass where Postgres's log says why.
+
+    PostgREST refuses by itself what its schema cache does not have (PGRST204): of that Postgres's log has nothing.
+    """
+    name, window = "HTTP 400", judged.window
     if ahead := judged.ahead("dod-1", name, FRONT):
         return ahead
-    peak = offences.rate.peak_per_minute(judged.window.since, judged.window.until)
-    if peak >= judged.limits.http_400_per_min:
+    # A request is a line in PostgREST's log and in that of a gateway before it; it counts once.
+    offences = max(judged.findings.bad_requests.values(), key=lambda one: one.total, default=Offences())
+    peak = offences.rate.peak_per_minute(window.since, window.until)
+    if offences.total and peak >= judged.limits.http_400_per_min:
         limit = f"from {judged.limits.http_400_per_min:g} it is an alert"
         says = f"{peak} answers 400 in a minute, {offences.total} in all; {limit}"
         advice = "See Postgres's log for why; roll back if it began with the release."
         return judged.failed("dod-1", name, Trigger.HTTP_400_RATE, says, offences, advice)
-    if offences.total and not judged.findings.book.has(*POSTGRES):
-        says = f"{offences.total} answers 400, and this log does not say why"
+    causes = judged.findings.causes_of_400
+    if alone := unexplained(offences.rate, causes, window.since, window.until):
         first, last = offences.evidence()
+        says = f"{offences.total} answers 400, and this log does not say why"
         advice = "Give Postgres's log too: --log FILE."
+        if judged.findings.book.has(*POSTGRES):
+            says = f"{offences.total} answers 400, and Postgres's log has no error for {alone} of them"
+            advice = (
+                "PostgREST refused them itself: a column that is not there (PGRST204), or a request that it cannot"
+                " read. What it answers to one of them says which."
+            )
         return Check("dod-1", name, State.NO_DATA, says, advice, count=offences.total, first=first, last=last)
     return judged.unless_blind(
         "dod-1", name, f"{offences.total} answers 400, at most {peak} a minute", FRONT, offences.total
@@ -109,7 +121,7 @@ def duplicate_keys(judged: Judged) -> Iterator[Check]:
     elif book.has(*FRONT):
         yield _conflicts(judged)
     else:
-        yield no_data("dod-2", "duplicate keys", _nothing(judged), "Give Postgres's log, or PostgREST's: --log FILE.")
+        yield no_data("dod-2", "duplicate keys", nothing(judged), "Give Postgres's log, or PostgREST's: --log FILE.")
 
 
 def _incident(judged: Judged) -> Check:
@@ -158,8 +170,8 @@ def _conflicts(judged: Judged) -> Check:
     return judged.unless_blind("dod-2", name, "no answer 409 but of the contract's own", FRONT)
 
 
-def _nothing(judged: Judged) -> str:
+def nothing(judged: Judged, otherwise: str = "no log of Postgres or PostgREST") -> str:
     """Why there is no log of the kind that is needed: none was given, or none that could be read."""
     files = judged.findings.book.files.values()
     problems = [file.problem or f"no line could be read of {file.name}" for file in files if not file.spans]
-    return "; ".join(problems) or "no log of Postgres or PostgREST"
+    return "; ".join(problems) or otherwise

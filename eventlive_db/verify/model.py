@@ -11,12 +11,13 @@ from eventlive_db.verify.triggers import Trigger
 
 GROUPS: Mapping[str, str] = {
     "dod-1": "no 400 for a missing column",
+    "answers": "calls are answered: no flood of 5xx, 404 or 401",
     "dod-2": "no storm of duplicate keys",
     "dod-3": "auth calls not exploding",
     "dod-4": "everybody gets what the policies say, tried for real",
     "schema": "the database is at the newest migration",
-    "functions": "every function of the contract can be called",
-    "jobs": "no job failed or late",
+    "functions": "every function of the contract can be called, by nobody else, and row security is on",
+    "jobs": "no job failed, late, missing or switched off",
 }
 """What is looked at, in the order of the report; the names are those of ``--without``."""
 

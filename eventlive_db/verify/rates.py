@@ -42,6 +42,26 @@ class Rate:
         return peak
 
 
+def unexplained(effects: Rate, causes: Rate, begin: datetime, end: datetime) -> int:
+    """How many effects from ``begin`` to ``end`` have no cause of their own within a minute of them."""
+    low, high = int(begin.timestamp()), int(end.timestamp())
+    left = deque(sorted(causes.by_second.items()))
+    alone = 0
+    for second in sorted(second for second in effects.by_second if low <= second <= high):
+        number = effects.by_second[second]
+        # The earliest first: the later ones are left for later effects.
+        while number and left and left[0][0] <= second + MINUTE_S:
+            at, there = left.popleft()
+            if at < second - MINUTE_S:
+                continue
+            used = min(number, there)
+            number -= used
+            if there > used:
+                left.appendleft((at, there - used))
+        alone += number
+    return alone
+
+
 @dataclass(slots=True)
 class Offences:
     """Lines that count against a check, of which the first and the last are kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -25,8 +25,10 @@ _RIGHTS = """
      where n.nspname = 'eventlive' and c.relname = 'alembic_version'
 """
 
-_WELL = frozenset({"ok", "running", "disabled"})
-_ILL = frozenset({"failing", "late"})
+_WELL = frozenset({"ok", "running"})
+_ILL = frozenset({"failing", "late", "missing"})
+_NEEDED = frozenset({"rollup_live", "close_expired_sessions", "rotate_event_logs"})
+"""Jobs without which the product stops working in minutes or days, and not for want of space."""
 
 
 def newest_migration() -> str:
@@ -108,15 +110,26 @@ def check_jobs(database: Database) -> Check:
         rows = database.owned("select j.name::text, j.state::text, j.detail::text from eventlive.job_health() j")
     except psycopg.errors.InsufficientPrivilege as error:
         return no_data("jobs", "jobs", f"eventlive.job_health(): {_first_line(error)}", advice)
-    ill = [f"{name} is {state}{f' ({detail})' if detail else ''}" for name, state, detail in rows if state in _ILL]
-    unknown = [f"{name} is {state}" for name, state, _ in rows if state not in _WELL | _ILL]
-    if ill:
+    return _judge_jobs(
+        [(name, state, f"{name} is {state}{f' ({detail})' if detail else ''}") for name, state, detail in rows]
+    )
+
+
+def _judge_jobs(jobs: Sequence[tuple[str, str, str]]) -> Check:
+    """By name, state and what is to be said of it."""
+    if ill := [says for _, state, says in jobs if state in _ILL]:
         advice = "eventlive.job_runs has the errors."
         return Check("jobs", "jobs", State.FAILED, "; ".join(ill), advice, Trigger.JOB_FAILING, len(ill))
-    if unknown or not rows:
-        says = "; ".join(unknown) or "there is no job"
-        return no_data("jobs", "jobs", says, "Wait until each has run once; or --without jobs.")
-    return passed("jobs", "jobs", f"all {len(rows)} jobs are well")
+    disabled = [name for name, state, _ in jobs if state == "disabled"]
+    unsure = [says for _, state, says in jobs if state not in _WELL | {"disabled"}]
+    if unsure or not jobs or _NEEDED & set(disabled) or len(disabled) == len(jobs):
+        says = "; ".join([*unsure, *(f"{name} is disabled" for name in disabled)]) or "there is no job"
+        advice = "Wait until each has run once, and switch on what is disabled; or --without jobs."
+        return no_data("jobs", "jobs", says, advice)
+    if disabled:
+        says = f"{len(jobs) - len(disabled)} jobs are well; disabled: {', '.join(disabled)}"
+        return passed("jobs", "jobs", says)
+    return passed("jobs", "jobs", f"all {len(jobs)} jobs are well")
 
 
 def _first_line(error: psycopg.Error) -> str:

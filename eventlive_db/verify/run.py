@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 
 from eventlive_db.client.calls import API_SCHEMA
+from eventlive_db.verify.answer_checks import answers
 from eventlive_db.verify.auth_checks import auth_calls
 from eventlive_db.verify.canary import CanaryResult, run_canary
 from eventlive_db.verify.canary.doors import OpenDoor
@@ -23,6 +24,7 @@ from eventlive_db.verify.model import GROUPS, Check, Report, State, no_data
 from eventlive_db.verify.rates import Window
 from eventlive_db.verify.reading import Followed, existing, read_logs
 from eventlive_db.verify.release import check_functions, check_jobs, check_schema
+from eventlive_db.verify.rights import check_grants, check_row_security
 from eventlive_db.verify.thresholds import Thresholds
 
 _OF_DATABASE = ("schema", "functions", "jobs")
@@ -99,6 +101,8 @@ class Run:
             yield check_schema(database)
         if "functions" in wanted:
             yield from check_functions(database, self.question.api_schema)
+            yield check_grants(database, self.question.api_schema)
+            yield check_row_security(database)
         if "jobs" in wanted:
             yield check_jobs(database)
 
@@ -123,7 +127,8 @@ class Run:
         now = datetime.now(UTC)
         asked, until = self.question, self.question.until or now
         judged = Judged(self.findings, Window(self.findings.since, until), now, self.limits, self.silent_errors)
-        checks = [*missing_columns(judged), *duplicate_keys(judged), *auth_calls(judged), *self._tried()]
+        checks = [*missing_columns(judged), *answers(judged), *duplicate_keys(judged), *auth_calls(judged)]
+        checks += self._tried()
         checks += self.installed.values()
         order = list(GROUPS)
         return Report(

@@ -9,6 +9,9 @@ from datetime import timedelta
 DEFAULTS: Mapping[str, float] = {
     "alert_http_400_per_min": 10,
     "alert_http_409_per_min": 50,
+    "alert_http_5xx_per_min": 10,
+    "alert_http_404_per_min": 50,
+    "alert_http_401_per_min": 50,
     "alert_auth_p95_s": 5,
 }
 """Keys of ``eventlive.settings``, and what holds where the database does not have them or is not asked."""
@@ -23,6 +26,11 @@ class Thresholds:
         auth_growth: So many times the calls to the auth service before the release are an explosion.
         auth_per_request: So many calls to it for each hot-path request are one, too; the incident had 1.
         auth_floor_per_min: Below so many calls a minute nothing explodes.
+        bad_share: From this part of all answers on, those of one bad kind are suspicious.
+        bad_floor_per_min: So many of them a minute, and that part of all, are too many.
+        bad_few: Fewer of them in all are life, whatever part of all that is.
+        bad_most: This part of all answers is too many, however few there are a minute.
+        bad_growth: So many times the part that they had before the release is the release's doing.
         silence: A log that ends so long before the end of the window says nothing about the rest of it.
         clock_skew: A log may be so far ahead of our clock.
         unparsed: So many lines may be unreadable.
@@ -32,6 +40,11 @@ class Thresholds:
     auth_growth: float = 3.0
     auth_per_request: float = 0.5
     auth_floor_per_min: float = 10.0
+    bad_share: float = 0.05
+    bad_floor_per_min: float = 10.0
+    bad_few: int = 5
+    bad_most: float = 0.5
+    bad_growth: float = 2.0
     silence: timedelta = timedelta(minutes=10)
     clock_skew: timedelta = timedelta(minutes=2)
     unparsed: int = 0

@@ -23,7 +23,7 @@ from tests.support.http_door import TIMEOUT_S, Door, token
 from tests.support.http_server import SECRET, running
 from tests.support.own_server import wait_for
 
-BUT_THE_CANARY = frozenset({"dod-1", "dod-2", "dod-3", "schema", "functions", "jobs"})
+BUT_THE_CANARY = frozenset({"dod-1", "answers", "dod-2", "dod-3", "schema", "functions", "jobs"})
 
 
 def try_it(door: Door, secret: str = SECRET) -> Report:
@@ -172,6 +172,41 @@ def test_postgrest_s_own_log_tells_of_400s_and_not_why(
         assert check.count == 10
         assert check.first
         assert "select=id" in check.first.text
+
+
+def test_what_postgrest_refuses_by_itself_is_in_its_own_log_alone(
+    door: Door, configured: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A column and a function that its schema cache does not have: Postgres hears of neither."""
+    config = configured(str(conninfo_to_dict(door.db.dsn)["dbname"])) + 'log-level = "info"\n'
+    with running(config) as server, httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as http:
+        path = server.child.log
+        assert path
+        ours = Door(door.db, server, http)
+        user = ours.user()
+
+        def asked(where: str, number: int) -> None:
+            """Post what has no such column, and return when the log has so many requests."""
+            answer = http.post(where, headers=user.headers(), json={"no_such_column": 1})
+            assert answer.json()["code"] in {"PGRST202", "PGRST204"}, answer.text
+            wait_for("the log", lambda: path.read_text().count("HTTP/1.1") >= number)
+
+        assert ours.get("/registrations?select=role", user).status_code == 200
+        wait_for("the log", lambda: path.read_text().count("HTTP/1.1") >= 1)
+        since = datetime.now(UTC).replace(microsecond=0)
+        postgres = tmp_path / "postgres.log"
+        postgres.write_text(f"{since:%Y-%m-%d %H:%M:%S}.000 UTC [77] LOG:  checkpoint starting: time\n")
+        asked("/registrations", 2)
+        without = frozenset({"dod-3", "dod-4", "schema", "functions", "jobs"})
+        few = verify(Question(since, logs=[path, postgres], without=without))
+        assert few.verdict is Verdict.COULD_NOT_TELL
+        [check] = unwell(few)
+        assert check.name == "HTTP 400"
+        assert "Postgres's log has no error for 1 of them" in check.says
+        for number in range(3, 9):
+            asked("/rpc/webinar_of_tomorrow", number)
+        gone = verify(Question(since, logs=[path, postgres], without=without))
+        assert gone.triggers == [Trigger.FUNCTIONS_NOT_FOUND]
 
 
 def test_an_address_where_something_else_answers_is_no_verdict(door: Door) -> None:

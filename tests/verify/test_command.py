@@ -21,7 +21,7 @@ from tests.verify.stand import LoggedDatabase
 from tests.verify.test_postgres_logs import ordinary_traffic
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = ("--without", "dod-3,schema", "--without", "jobs")
+LEFT_OUT = ("--without", "answers,dod-3,schema", "--without", "jobs")
 
 
 def command(*arguments: object, **environment: str) -> Result:

@@ -14,7 +14,7 @@ from eventlive_db.verify.thresholds import Thresholds
 from tests.verify.stand import DATABASE_GROUPS, RELEASE, check_of, minutes, postgres_line, written
 
 MISSING = 'column "id" does not exist at character 8'
-WITHOUT = DATABASE_GROUPS | {"dod-3"}
+WITHOUT = DATABASE_GROUPS | {"answers", "dod-3"}
 
 
 def judge(*logs: Path, until: datetime | None = None, limits: Thresholds | None = None, silent: float = 10) -> Report:

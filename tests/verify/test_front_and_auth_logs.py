@@ -133,7 +133,7 @@ def calm(path: Path, per_minute: float, *more: str, seconds: float = 0.01) -> Pa
     return written(path / "auth.log", [*before, *after, *more])
 
 
-AUTH_ONLY = DATABASE_GROUPS | {"dod-1", "dod-2"}
+AUTH_ONLY = DATABASE_GROUPS | {"dod-1", "answers", "dod-2"}
 
 
 def test_as_many_calls_as_before_pass(tmp_path: Path) -> None:

@@ -7,16 +7,19 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from eventlive_db.migrate import Options, upgrade
 from eventlive_db.resources import migrations_dir
 from eventlive_db.verify import Report, State, Trigger, Verdict
 from eventlive_db.verify.release import newest_migration
 from eventlive_db.verify.run import Question, verify
+from tests.support.actors import new_id
 from tests.support.database import EventliveDatabase
 from tests.verify.stand import check_of
 
-LOGS_AND_CANARY = frozenset({"dod-1", "dod-2", "dod-3", "dod-4"})
+LOGS_AND_CANARY = frozenset({"dod-1", "answers", "dod-2", "dod-3", "dod-4"})
 
 
 def look(db: EventliveDatabase, *groups: str) -> Report:
@@ -74,8 +77,85 @@ def test_every_function_is_there_and_granted(db: EventliveDatabase) -> None:
 def test_a_function_that_cannot_be_called_fails(db: EventliveDatabase, statement: str, says: str) -> None:
     db.admin.execute(statement.encode())
     report = look(db, "functions")
-    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE]
+    assert report.triggers[0] is Trigger.FUNCTION_NOT_CALLABLE
     assert says in check_of(report, "contract").says
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("grant execute on all functions in schema eventlive_api to anon", "anon may call webinar_stats_access"),
+        (
+            "grant execute on function eventlive_api.webinar_presence_ping(uuid) to public",
+            "public may call webinar_presence_ping",
+        ),
+        (
+            "grant execute on function eventlive_api.webinar_presence_ping_many(uuid, uuid[]) to authenticated",
+            "1 grants in excess: authenticated may call webinar_presence_ping_many",
+        ),
+    ],
+)
+def test_a_function_that_others_may_call_fails(db: EventliveDatabase, statement: str, says: str) -> None:
+    db.admin.execute(statement.encode())
+    report = look(db, "functions")
+    assert report.triggers == [Trigger.FUNCTION_EXPOSED]
+    assert says in check_of(report, "grants").says
+
+
+def test_functions_of_somebody_else_in_the_exposed_schema_are_theirs(db: EventliveDatabase) -> None:
+    db.admin.execute("create function eventlive_api.ours() returns int language sql return 1")
+    assert look(db, "functions").verdict is Verdict.GO
+
+
+@pytest.mark.parametrize("table", ["registrations", "event_access_logs_default"])
+def test_a_table_without_row_security_fails_whoever_asks(db: EventliveDatabase, table: str) -> None:
+    db.admin.execute("create table eventlive.alembic_version (version_num text)")
+    assert look(db, "functions").verdict is Verdict.GO
+    db.admin.execute(f"alter table eventlive.{table} disable row level security".encode())
+    role = f"stranger_{new_id().hex}"
+    db.admin.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
+    try:
+        for dsn in (db.dsn, make_conninfo(db.dsn, user=role)):
+            without = LOGS_AND_CANARY | {"schema", "jobs"}
+            report = verify(Question(datetime.now(UTC), without=without, dsn=dsn))
+            assert report.triggers == [Trigger.ROW_SECURITY_OFF]
+            assert check_of(report, "row security").says == f"off on {table}"
+    finally:
+        db.admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+def test_a_job_whose_row_is_gone_fails(db: EventliveDatabase) -> None:
+    run_all_jobs(db)
+    assert look(db, "jobs").verdict is Verdict.GO
+    db.admin.execute("delete from eventlive.jobs where name = 'rollup_live'")
+    report = look(db, "jobs")
+    assert report.triggers == [Trigger.JOB_FAILING]
+    assert "rollup_live is missing" in check_of(report, "jobs").says
+
+
+def test_a_job_that_is_switched_off_is_named_and_of_some_it_is_no_pass(db: EventliveDatabase) -> None:
+    run_all_jobs(db)
+    db.admin.execute("update eventlive.jobs set enabled = false where name like 'purge\\_%'")
+    purges = ["purge_job_runs", "purge_messages", "purge_presence", "purge_sessions", "purge_timelines"]
+    check = check_of(look(db, "jobs"), "jobs")
+    assert check.state is State.PASSED
+    assert check.says == f"3 jobs are well; disabled: {', '.join(purges)}"
+    for name in ("rollup_live", "close_expired_sessions", "rotate_event_logs"):
+        db.admin.execute("update eventlive.jobs set enabled = (name <> %s)", [name])
+        check = check_of(look(db, "jobs"), "jobs")
+        assert check.state is State.NO_DATA
+        assert check.says == f"{name} is disabled"
+    db.admin.execute("update eventlive.jobs set enabled = false")
+    report = look(db, "jobs")
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    for name in (*purges, "rollup_live"):
+        assert f"{name} is disabled" in check_of(report, "jobs").says
+
+
+def run_all_jobs(db: EventliveDatabase) -> None:
+    """Each, once."""
+    for (name,) in db.rows("select name from eventlive.jobs order by name"):
+        db.admin.execute("call eventlive.run_job(%s)", [name])
 
 
 @pytest.mark.parametrize(
@@ -84,6 +164,9 @@ def test_a_function_that_cannot_be_called_fails(db: EventliveDatabase, statement
         ("('rollup', 'ok', null), ('purge', 'disabled', null), ('rotate', 'running', null)", State.PASSED),
         ("('rollup', 'ok', null), ('purge', 'failing', 'division by zero')", State.FAILED),
         ("('rollup', 'late', 'no success for 1 day')", State.FAILED),
+        ("('rollup', 'ok', null), ('purge', 'missing', null)", State.FAILED),
+        ("('rollup', 'ok', null), ('purge', 'a state of tomorrow', null)", State.NO_DATA),
+        ("('rollup', 'disabled', null)", State.NO_DATA),
         ("('rollup', 'ok', null), ('purge', 'never_ran', 'does a runner run?')", State.NO_DATA),
     ],
 )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID, uuid4
 
-from eventlive_db.client import Call, rpc
+from eventlive_db.client import rpc
+from eventlive_db.verify.canary.attempts import NOT_FOR_GUESTS, Attempts
+from eventlive_db.verify.canary.audience import Audience
 from eventlive_db.verify.canary.doors import Door
-from eventlive_db.verify.canary.outcome import Outcome, attempt
+from eventlive_db.verify.canary.messages import Messages
+from eventlive_db.verify.canary.outcome import Outcome
 from eventlive_db.verify.canary.stage import Policy
 from eventlive_db.verify.database import Database
-from eventlive_db.verify.model import Check, State, no_data, passed
+from eventlive_db.verify.model import Check, no_data
 from eventlive_db.verify.triggers import Trigger
 
 LETS_IN = ""
@@ -32,7 +34,7 @@ def refusals(who: str, policy: Policy) -> frozenset[str]:
     return frozenset({LETS_IN})
 
 
-class Trial:
+class Trial(Attempts):
     """One webinar, and what is tried on it, in order.
 
     Args:
@@ -41,17 +43,15 @@ class Trial:
         policy: The webinar's.
         webinar_id: The webinar.
         has_admin: Whether the door's administrator is one.
-        whole: Whether sessions and second logins are tried too, which no policy changes.
+        whole: Whether what no policy changes is tried too: sessions, second logins, messages, statistics.
     """
 
     def __init__(
         self, database: Database, door: Door, policy: Policy, webinar_id: UUID, *, has_admin: bool, whole: bool
     ) -> None:
-        self._database = database
-        self._door = door
-        self._policy = policy
-        self._id = webinar_id
-        self._has_admin = has_admin
+        super().__init__(database, door, policy, webinar_id, has_admin=has_admin)
+        self._messages = Messages(database, door, policy, webinar_id, has_admin=has_admin)
+        self._audience = Audience(database, door, policy, webinar_id, has_admin=has_admin)
         self._whole = whole
 
     def checks(self) -> Iterator[Check]:
@@ -65,22 +65,17 @@ class Trial:
         if self._whole:
             yield self._ping_of_a_guest()
             yield self._heartbeat_of_the_unregistered()
+            yield from self._messages.kept_out()
+            yield from self._audience.hidden()
         yield self._register()
         yield from self._registered_user()
         yield self._admin()
         yield self._unregistered_user()
         yield from self._guest()
         yield self._nobody_else()
-
-    def _call(self, who: str, request: Call[Any]) -> Outcome:
-        return attempt(self._door.caller(who), request)
-
-    def _named(self, what: str) -> str:
-        return f"{self._policy}: {what}"
-
-    def _failed(self, what: str, says: str, trigger: Trigger) -> Check:
-        advice = "docs/contract.md says what is right; roll back what changed the functions."
-        return Check("dod-4", self._named(what), State.FAILED, says, advice, trigger)
+        if self._whole:
+            yield from self._messages.exchanged()
+            yield from self._audience.shown()
 
     def _refused(
         self, what: str, outcome: Outcome, wanted: Sequence[str], who: str, broken: Trigger, registers: Trigger
@@ -92,7 +87,7 @@ class Trial:
         if outcome.token not in wanted:
             says = f"{outcome.said()}, where {' or '.join(wanted)} is right"
             return self._failed(what, says, outcome.trigger(broken))
-        return passed("dod-4", self._named(what), f"{outcome.said()}; no registration")
+        return self._passed(what, f"{outcome.said()}; no registration")
 
     def _registrations(self, who: str) -> list[str]:
         """How somebody is registered; for a guest, everybody who is though nobody has registered yet."""
@@ -120,8 +115,9 @@ class Trial:
 
     def _ping_of_a_guest(self) -> Check:
         outcome = self._call("guest", rpc.webinar_presence_ping(self._id))
-        wanted = ["permission_denied", "unauthenticated"]
-        return self._refused("ping of a guest", outcome, wanted, "guest", Trigger.PING_BROKEN, Trigger.PING_REGISTERS)
+        return self._refused(
+            "ping of a guest", outcome, NOT_FOR_GUESTS, "guest", Trigger.PING_BROKEN, Trigger.PING_REGISTERS
+        )
 
     def _heartbeat_of_the_unregistered(self) -> Check:
         outcome = self._call("unregistered", rpc.webinar_session_heartbeat(self._id, uuid4()))
@@ -154,7 +150,7 @@ class Trial:
             return self._failed(what, f"{len(rows)} registrations, where one is right", broken)
         if not invited and [reply.created for reply in replies] != [True, False]:
             return self._failed(what, "the second one was said to be new, or the first one not", broken)
-        return passed("dod-4", self._named(what), f"one registration ({rows[0]}), no error")
+        return self._passed(what, f"one registration ({rows[0]}), no error")
 
     def _registered_user(self) -> Iterator[Check]:
         what, session = "registered user enters", uuid4()
@@ -163,7 +159,7 @@ class Trial:
             says = f"{entered.said()}, where entering is right"
             yield self._failed(what, says, entered.trigger(Trigger.REGISTERED_USER_REFUSED))
             return
-        yield passed("dod-4", self._named(what), "is inside")
+        yield self._passed(what, "is inside")
         yield self._ping_of_the_registered()
         if self._whole:
             yield self._beat("registered", "heartbeat", session)
@@ -179,7 +175,7 @@ class Trial:
             return self._failed(what, says, outcome.trigger(Trigger.PING_BROKEN))
         if not self._is_present("registered"):
             return self._failed(what, "success, and no presence", Trigger.PING_BROKEN)
-        return passed("dod-4", self._named(what), "success; present")
+        return self._passed(what, "success; present")
 
     def _is_present(self, who: str) -> bool:
         return bool(
@@ -198,7 +194,7 @@ class Trial:
         said = outcome.reply.state if outcome.succeeded else outcome.said()
         if said != state:
             return self._failed(what, f"{said}, where {state} is right", outcome.trigger(broken))
-        return passed("dod-4", self._named(what), f"the session is {said}")
+        return self._passed(what, f"the session is {said}")
 
     def _second_login(self, first: UUID) -> Iterator[Check]:
         """The policy is ``ask``: the second tab is told, may take over, and the first one learns it."""
@@ -208,7 +204,7 @@ class Trial:
             says = f"{asked.said()}, where 409 duplicate_session is right"
             yield self._failed(what, says, asked.trigger(broken))
             return
-        yield passed("dod-4", self._named(what), asked.said())
+        yield self._passed(what, asked.said())
         what = "second login takes over"
         taken = self._call("registered", rpc.webinar_enter(self._id, second, take_over=True))
         if not taken.succeeded:
@@ -231,7 +227,7 @@ class Trial:
         )
         if ended != [("left",)] or (who != "guest" and self._is_present(who)):
             return self._failed(what, "success, and the session or the presence is still there", Trigger.SESSION_BROKEN)
-        return passed("dod-4", self._named(what), "the session has ended" + ("" if who == "guest" else "; not present"))
+        return self._passed(what, "the session has ended" + ("" if who == "guest" else "; not present"))
 
     def _admin(self) -> Check:
         what = "administrator enters"
@@ -242,7 +238,7 @@ class Trial:
         if not outcome.succeeded:
             says = f"{outcome.said()}, where entering is right"
             return self._failed(what, says, outcome.trigger(Trigger.ADMIN_REFUSED))
-        return passed("dod-4", self._named(what), "is inside")
+        return self._passed(what, "is inside")
 
     def _unregistered_user(self) -> Check:
         what, wanted = "unregistered user enters", refusals("unregistered", self._policy)
@@ -255,7 +251,7 @@ class Trial:
         rows = self._registrations("unregistered")
         if rows != ["attendee via auto"]:
             return self._failed(what, f"is inside, registered: {', '.join(rows) or 'no'}", broken)
-        return passed("dod-4", self._named(what), "is inside, and registered by it")
+        return self._passed(what, "is inside, and registered by it")
 
     def _guest(self) -> Iterator[Check]:
         what, wanted, session = "guest enters", refusals("guest", self._policy), uuid4()
@@ -265,7 +261,7 @@ class Trial:
             right = " or ".join(token or "entering" for token in sorted(wanted))
             yield self._failed(what, f"{outcome.said()}, where {right} is right", outcome.trigger(broken))
             return
-        yield passed("dod-4", self._named(what), "is inside" if outcome.succeeded else outcome.said())
+        yield self._passed(what, "is inside" if outcome.succeeded else outcome.said())
         if outcome.succeeded:
             yield self._beat("guest", "heartbeat of a guest", session)
             yield self._leave("guest", "guest leaves", session, outcome.reply.leave_token)
@@ -285,4 +281,4 @@ class Trial:
         more = len(found - {self._door.ids[who] for who in came_in})
         if more:
             return self._failed(what, f"{more} registrations that nobody made", Trigger.ENTRY_POLICY_BROKEN)
-        return passed("dod-4", self._named(what), f"{len(found)} registrations")
+        return self._passed(what, f"{len(found)} registrations")
