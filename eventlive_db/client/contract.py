@@ -182,6 +182,20 @@ WEBINAR_MESSAGE_HIDE = Function(
     _STAFF,
     frozenset({*_ADMINISTRATION, "isolation_not_supported", "message_not_found"}),
 )
+WEBINAR_STATS_ACCESS = Function(
+    "webinar_stats_access",
+    (_WEBINAR, Parameter("_since", "timestamp with time zone", optional=True)),
+    replies.StatsReply,
+    _STAFF,
+    _ADMINISTRATION,
+)
+WEBINAR_PARTICIPANTS = Function(
+    "webinar_participants",
+    (_WEBINAR, Parameter("_after", "uuid", optional=True), Parameter("_limit", "integer", optional=True)),
+    replies.ParticipantsPage,
+    _STAFF,
+    _ADMINISTRATION,
+)
 
 FUNCTIONS: Mapping[str, Function[Any]] = {
     function.name: function
@@ -202,6 +216,8 @@ FUNCTIONS: Mapping[str, Function[Any]] = {
         WEBINAR_ALLOW_EMAILS,
         WEBINAR_EJECT,
         WEBINAR_MESSAGE_HIDE,
+        WEBINAR_STATS_ACCESS,
+        WEBINAR_PARTICIPANTS,
     )
 }
 """By name."""

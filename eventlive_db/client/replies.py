@@ -221,3 +221,86 @@ class HiddenMessage(Reply):
     message_id: int
     hidden: bool
     changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineBucket(Reply):
+    """What the samples of a stretch of time come to.
+
+    Attributes:
+        time_bucket: When it begins.
+        bucket_s: Its length: 60, 300 or 900.
+        sample_count: Samples in it, about one a minute; it grows while the bucket lasts.
+    """
+
+    time_bucket: datetime
+    bucket_s: int
+    sample_count: int
+    avg_participants: float
+    min_participants: int
+    max_participants: int
+    last_participants: int
+    avg_guests: float
+    min_guests: int
+    max_guests: int
+    last_guests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsReply(Reply):
+    """The audience of a webinar, as it was counted at ``as_of``.
+
+    Attributes:
+        current_participants: Registered users present.
+        current_guests: Guests watching.
+        total_attendees: Different users, and sessions of guests, that have ever watched.
+        max_concurrent_participants: The most at one time, users and guests together.
+        avg_concurrent_participants: The average over all samples, users and guests together.
+        peak_time: When the most were there; ``None`` while nobody ever was.
+        timeline: By time.
+        degraded: Why ``next_poll_s`` is longer than usual: ``rollup_late``, ``load_high``; else ``None``.
+        next_poll_s: When to call again.
+    """
+
+    status: str
+    current_participants: int
+    current_guests: int
+    registered: int
+    total_attendees: int
+    max_concurrent_participants: int
+    avg_concurrent_participants: float
+    peak_time: datetime | None
+    as_of: datetime
+    timeline: tuple[TimelineBucket, ...]
+    degraded: str | None
+    next_poll_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant(Reply):
+    """A registered user who is present.
+
+    Attributes:
+        name: The nickname in this webinar, else the name in the profile; ``None`` where there is neither.
+        joined_at: Since when, without a break.
+    """
+
+    user_id: UUID
+    role: str
+    name: str | None
+    joined_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantsPage(Reply):
+    """Some of those who are present, by user id.
+
+    Attributes:
+        cursor: For ``after`` of the next call; ``None`` where nobody is present.
+        more: Whether there is another page.
+    """
+
+    participants: tuple[Participant, ...]
+    cursor: UUID | None
+    more: bool

@@ -174,3 +174,27 @@ def webinar_message_post(webinar_id: Id, client_message_id: Id, kind: str, body:
 def webinar_message_hide(webinar_id: Id, message_id: int, hidden: bool | None = None) -> Call[replies.HiddenMessage]:
     """Hide a message, or with ``hidden`` false show it again."""
     return contract.WEBINAR_MESSAGE_HIDE.call(webinar_id=webinar_id, message_id=message_id, hidden=hidden)
+
+
+def webinar_stats_access(webinar_id: Id, since: datetime | None = None) -> Call[replies.StatsReply]:
+    """The audience of a webinar as it was counted last; call again after ``next_poll_s``.
+
+    Args:
+        webinar_id: The webinar.
+        since: Only buckets of the timeline that begin then or later, with a time zone: the ``time_bucket`` of the
+            last one that the caller has, which may have grown since. Else the last ones, ``timeline_max_buckets``.
+    """
+    return contract.WEBINAR_STATS_ACCESS.call(webinar_id=webinar_id, since=since)
+
+
+def webinar_participants(
+    webinar_id: Id, after: Id | None = None, limit: int | None = None
+) -> Call[replies.ParticipantsPage]:
+    """One page of the registered users who are present; :func:`eventlive_db.client.pages.participants` has them all.
+
+    Args:
+        webinar_id: The webinar.
+        after: The ``cursor`` of the last page; left out for the first one.
+        limit: People in the page, 50 unless said; never more than the setting ``participants_page_max``.
+    """
+    return contract.WEBINAR_PARTICIPANTS.call(webinar_id=webinar_id, after=after, limit=limit)

@@ -1268,6 +1268,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_now timestamptz := clock_timestamp();
+    v_days numeric := eventlive.setting_number('message_retention_days');
     v_limit bigint := eventlive.setting_number('job_batch_size');
 begin
     return query
@@ -1275,7 +1277,9 @@ begin
       from (
             select w.id, count(*) as old
               from (
-                    select w.id, eventlive.retention_end('message_retention_days', w.settings) as before, w.created_at
+                    select w.id, w.created_at,
+                           v_now - coalesce((w.settings -> 'message_retention_days')::numeric, v_days)::double precision
+                               * interval '1 day' as before
                       from eventlive.webinars w
                    ) w
               join eventlive.webinar_messages m on m.webinar_id = w.id and m.created_at < w.before
@@ -1400,12 +1404,16 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_now timestamptz := clock_timestamp();
+    v_days numeric := eventlive.setting_number('session_retention_days');
     v_limit integer := eventlive.setting_number('job_batch_size');
 begin
     return query
     select w.id, array[min(o.session_id::text collate "C")::uuid, max(o.session_id::text collate "C")::uuid], 'delete', count(*)
       from (
-            select w.id, eventlive.retention_end('session_retention_days', w.settings) as before, w.created_at
+            select w.id, w.created_at,
+                   v_now - coalesce((w.settings -> 'session_retention_days')::numeric, v_days)::double precision
+                       * interval '1 day' as before
               from eventlive.webinars w
            ) w
      cross join lateral (
@@ -1467,6 +1475,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_now timestamptz := clock_timestamp();
+    v_days numeric := eventlive.setting_number('timeline_retention_days');
     v_limit bigint := eventlive.setting_number('job_batch_size');
 begin
     return query
@@ -1474,7 +1484,9 @@ begin
       from (
             select w.id, count(*) as old
               from (
-                    select w.id, eventlive.retention_end('timeline_retention_days', w.settings) as before, w.created_at
+                    select w.id, w.created_at,
+                           v_now - coalesce((w.settings -> 'timeline_retention_days')::numeric, v_days)::double precision
+                               * interval '1 day' as before
                       from eventlive.webinars w
                    ) w
               join eventlive.webinar_access_logs t on t.webinar_id = w.id and t.time_bucket < w.before

@@ -8,12 +8,16 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_now timestamptz := clock_timestamp();
+    v_days numeric := eventlive.setting_number('session_retention_days');
     v_limit integer := eventlive.setting_number('job_batch_size');
 begin
     return query
     select w.id, array[min(o.session_id::text collate "C")::uuid, max(o.session_id::text collate "C")::uuid], 'delete', count(*)
       from (
-            select w.id, eventlive.retention_end('session_retention_days', w.settings) as before, w.created_at
+            select w.id, w.created_at,
+                   v_now - coalesce((w.settings -> 'session_retention_days')::numeric, v_days)::double precision
+                       * interval '1 day' as before
               from eventlive.webinars w
            ) w
      cross join lateral (

@@ -5,6 +5,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_now timestamptz := clock_timestamp();
+    v_days numeric := eventlive.setting_number('timeline_retention_days');
     v_limit bigint := eventlive.setting_number('job_batch_size');
 begin
     return query
@@ -12,7 +14,9 @@ begin
       from (
             select w.id, count(*) as old
               from (
-                    select w.id, eventlive.retention_end('timeline_retention_days', w.settings) as before, w.created_at
+                    select w.id, w.created_at,
+                           v_now - coalesce((w.settings -> 'timeline_retention_days')::numeric, v_days)::double precision
+                               * interval '1 day' as before
                       from eventlive.webinars w
                    ) w
               join eventlive.webinar_access_logs t on t.webinar_id = w.id and t.time_bucket < w.before

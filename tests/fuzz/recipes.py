@@ -226,4 +226,19 @@ _ALL: tuple[list[Recipe], ...] = (
         ("host", _HERE, "invalid_argument"),
         ("host_elsewhere", _session(_HERE, "guest"), "not_allowed"),
     ),
+    _calls(
+        "webinar_stats_access",
+        ("host", _HERE), ("moderator", _HERE | {"_since": "2026-01-01T00:00:00Z"}), ("admin", _THERE),
+        ("service", _DRAFT), ("host", _DRAFT), ("host", _ENDED), ("host", _HERE | {"_since": "-infinity"}),
+        ("attendee", _HERE, "not_allowed"), ("speaker", _HERE, "not_allowed"), ("ejected", _HERE, "not_allowed"),
+        ("stranger", _DRAFT, "not_allowed"), ("host_elsewhere", _HERE, "not_allowed"),
+    ),
+    _calls(
+        "webinar_participants",
+        ("host", _HERE), ("moderator", _HERE | {"_limit": 1}), ("admin", _THERE), ("service", _DRAFT),
+        ("host", _HERE | {"_after": _ID["attendee"], "_limit": 2_147_483_647}), ("host", _ENDED),
+        ("host", _HERE | {"_limit": 0}, "invalid_argument"),
+        ("attendee", _HERE, "not_allowed"), ("speaker", _HERE, "not_allowed"), ("ejected", _HERE, "not_allowed"),
+        ("stranger", _DRAFT, "not_allowed"), ("host_elsewhere", _HERE, "not_allowed"),
+    ),
 )  # fmt: skip

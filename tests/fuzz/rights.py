@@ -184,6 +184,8 @@ EFFECTS: dict[str, Effect] = {
             "webinar_message_feeds": _FEED,
         },
     ),
+    "webinar_stats_access": Effect(_staff("host", "moderator")),
+    "webinar_participants": Effect(_staff("host", "moderator")),
     "webinar_create": Effect(
         lambda made: made.is_service or made.is_admin,
         {

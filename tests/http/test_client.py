@@ -91,6 +91,10 @@ def test_a_webinar_from_its_making_to_its_end(shell: Shell) -> None:
     assert shell.call(rpc.webinar_allow_emails(webinar, ["a@b.example"]), host).added == 1
     stranger = uuid4()
     assert shell.call(rpc.webinar_presence_ping_many(webinar, [stranger]), SERVICE).not_registered == (stranger,)
+    stats = shell.call(rpc.webinar_stats_access(webinar, created.starts_at), host)
+    assert (stats.status, stats.registered, stats.timeline) == ("live", 1, ())
+    page = shell.call(rpc.webinar_participants(webinar, limit=1), SERVICE)
+    assert (page.participants, page.more) == ((), False)
     assert shell.call(rpc.webinar_configure(webinar, {"title": None}), host).title is None
     assert not shell.call(rpc.webinar_set_status(webinar, "ended"), host).remaining
 

@@ -119,7 +119,7 @@ MAY_SEE = {
             "event_access_logs",
             "profiles",
         },
-        16,
+        18,
     ),
 }
 

@@ -43,8 +43,32 @@ from tests.support.database import EventliveDatabase
             "variable v has no such column (42P01)",
         ),
         ("begin perform from webinars; end", 'relation "webinars" does not exist (42P01)'),
+        ("begin case _webinar_id when gone then null; end case; end", 'column "gone" does not exist (42703)'),
+        (
+            "begin\ncase when true then null; end case;\ncase lower('A') when 'a' then\nperform gone; end case; end",
+            'Line 4 of app.faulty(uuid) does not compile: column "gone" does not exist (42703).',
+        ),
+        (
+            "declare v pg_catalog.record;\nbegin v := row(1); perform from eventlive.jobs where id = v.slug; end",
+            'column "id" does not exist (42703)',
+        ),
     ],
-    ids=["column", "into", "unseen", "update", "table", "function", "if", "default", "record", "field", "search-path"],
+    ids=[
+        "column",
+        "into",
+        "unseen",
+        "update",
+        "table",
+        "function",
+        "if",
+        "default",
+        "record",
+        "field",
+        "search-path",
+        "case",
+        "in-a-case",
+        "record-of-the-catalog",
+    ],
 )
 def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: str) -> None:
     app.plant(body)
@@ -79,6 +103,11 @@ def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: st
         'declare v _webinar_id%type; v_s uuid[]; "V b" v%TYPE; begin v_s := v_s || v || "V b"; end',
         "declare v alias for $1; begin perform from eventlive.webinars w where w.id = v; end",
         (
+            "begin case (select w.status from eventlive.webinars w where w.id = _webinar_id) when 'live', 'draft' then"
+            " case length('x') when 1 then null; else perform 1; end case; when 'ended' then null; end case; end"
+        ),
+        "declare v pg_catalog.record; begin v := row(1); perform v.f1; end",
+        (
             "declare c cursor for select slug from eventlive.webinars; v text;\n"
             "begin open c; fetch c into v; close c; for i in 1..3 loop perform i + 1; end loop; end"
         ),
@@ -96,6 +125,8 @@ def test_a_query_that_does_not_compile_is_found(app: App, body: str, message: st
         "made",
         "of-variable",
         "alias",
+        "case",
+        "record-of-the-catalog",
         "cursor",
         "dynamic",
     ],

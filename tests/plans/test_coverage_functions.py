@@ -92,6 +92,34 @@ create function shop.named() returns int language sql volatile set work_mem = '1
     assert "shop.inlined_too(integer)" in render(coverage, all_functions=True)
 
 
+def test_a_procedure_that_commits_counts_in_each_of_its_transactions(shop: Shop) -> None:
+    shop.install("""\
+create procedure shop.restock(_item text, inout _outcome jsonb default null) language plpgsql as $$
+declare
+    v_begun record;
+    v_work record;
+begin
+    commit;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);  -- ran
+    v_begun := row(1);
+    if v_begun.f1 > 1 then
+        delete from shop.stock;  -- missed
+    end if;
+    for v_work in select s.item from shop.stock s order by s.item loop  -- ran
+        if v_work.item = _item then
+            perform set_config('role', 'none', true);  -- missed
+        end if;
+        update shop.stock s set left_over = 1 where s.item = v_work.item;  -- ran
+        commit;
+    end loop;
+    perform 1;  -- ran
+    _outcome := jsonb_build_object('outcome', 'done');
+end $$;
+""")
+    shop.call("call shop.restock('none such')")
+    shop.assert_as_marked()
+
+
 def test_without_a_source_a_statement_has_its_function_and_the_line_of_the_body(shop: Shop) -> None:
     shop.install(FUNCTIONS)
     shop.call("select shop.take('tea', 1)")

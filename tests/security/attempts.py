@@ -25,7 +25,8 @@ select c.oid::regclass::text, case c.relkind when 'v' then 'views' else 'tables'
 
 _FUNCTIONS = """
 select p.oid::regprocedure::text,
-       format('select %I.%I(%s)', p.pronamespace::regnamespace, p.proname, array_to_string(array(
+       format('%s %I.%I(%s)', case p.prokind when 'p' then 'call' else 'select' end,
+              p.pronamespace::regnamespace, p.proname, array_to_string(array(
            select 'null::' || format_type(u.type, null)
              from unnest(p.proargtypes::oid[]) with ordinality as u (type, position) order by u.position
        ), ', '))
@@ -107,7 +108,8 @@ def surprises(
     for name, call in calls.items():
         said = outcome(connection, call)
         # One that it may execute may well run into something inside that it may not.
-        refused = said == f"permission denied for function {name.partition('(')[0].partition('.')[2]}"
+        kind = "procedure" if call.startswith("call ") else "function"
+        refused = said == f"permission denied for {kind} {name.partition('(')[0].partition('.')[2]}"
         if refused is matrix.may(role, "execute", name):
             told.append(f"{role}: execute {name}: {said}")
     return told

@@ -71,8 +71,9 @@ def fill(db: EventliveDatabase) -> tuple[Cast, Secrets]:
         email = f"mail-{uuid4().hex}@example.com"
         secrets.of[name] = [email]
         db.allow_email(webinar_id, email)
-    secrets.of["draft"] = ["elsewhere"]  # its slug
-    db.admin.execute("update eventlive.webinars set status = 'draft' where id = %s", [ELSEWHERE])
+    slug = f"slug-{uuid4().hex}"  # no word, which might stand anywhere
+    secrets.of["draft"] = [slug]
+    db.admin.execute("update eventlive.webinars set status = 'draft', slug = %s where id = %s", [slug, ELSEWHERE])
     db.admin.execute("update eventlive.registrations set ejected_at = now() where user_id = %s", [USERS["ejected"]])
     db.admin.execute("create statistics eventlive.of_both (mcv) on user_id, webinar_id from eventlive.registrations")
     db.admin.execute("analyze")

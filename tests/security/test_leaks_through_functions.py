@@ -37,7 +37,7 @@ def tries(secrets: Secrets, name: str) -> list[tuple[str, dict[str, Any]]]:
             if "session_id" in arguments and (name, webinar_id) != ("guest", WEBINAR):
                 found.append((function, arguments | own | {"session_id": secrets.sessions[session]}))
             if function == "webinar_create":
-                found.append((function, arguments | {"slug": "elsewhere"}))
+                found.append((function, arguments | {"slug": secrets.of["draft"][0]}))
             found += [
                 (function, arguments | own | wrong)
                 for known, what, wrong, _ in OUT_OF_BOUNDS

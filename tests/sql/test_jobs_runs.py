@@ -32,7 +32,7 @@ from tests.support.jobs import (
     stopped,
     work,
 )
-from tests.support.races import held
+from tests.support.races import closed_gate
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +169,9 @@ def test_without_the_lock_two_would_run(jobs_db: EventliveDatabase) -> None:
 def test_a_run_that_was_killed_is_seen_and_the_next_one_goes_on(jobs_db: EventliveDatabase) -> None:
     first, second = sorted(jobs_db.webinar() for _ in range(2))
     patiently(jobs_db)
-    # The second webinar's new bucket waits for it.
-    with held(jobs_db, "select from eventlive.webinars where id = %s for update", second):
+    end = "    return 1;\nend"
+    waiting = f"    if _webinar_id = '{second}' then {PAUSE} end if;\n{end}"
+    with fault(jobs_db, "rollup_live_step", end, waiting), closed_gate(jobs_db):
         running = start(jobs_db, "rollup_live")
         wait_until_blocked(jobs_db.admin, running.pid)
         assert health(jobs_db, "rollup_live") == "running"

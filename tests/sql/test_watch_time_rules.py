@@ -315,12 +315,13 @@ def test_a_long_history(jobs_db: EventliveDatabase) -> None:
 FAULTS = {
     "a gap is watching": ("webinar_session_heartbeat", "l.watch_credit_factor * s.interval_s)", "1e9)"),
     "what is past the expiry is watched": (
-        "close_sessions", "s.last_heartbeat_at, least(_at, s.expires_at)", "s.last_heartbeat_at, _at"),
+        "close_sessions", "s.last_heartbeat_at, least(_at, s.expires_at, l.closed_at)", "s.last_heartbeat_at, _at"),
     "the end credits nothing": ("close_sessions", "watched_seconds = s.watched_seconds + ", "watched_seconds = 0 * "),
     "the end credits without a cap": ("close_sessions", "l.watch_credit_factor * s.interval_s)", "1e9)"),
     "no beat is too early": ("webinar_session_heartbeat", "- l.throttle_factor * s.interval_s", "- 0 * s.interval_s"),
     "an end before the last beat": (
-        "close_sessions", "greatest(least(_at, s.expires_at), s.last_heartbeat_at)", "least(_at, s.expires_at)"),
+        "close_sessions", "greatest(least(_at, s.expires_at, l.closed_at), s.last_heartbeat_at)",
+        "least(_at, s.expires_at, l.closed_at)"),
     "a heartbeat revives": ("webinar_session_heartbeat", "and s.expires_at > v_now", ""),
     "time runs backwards": (
         "watch_credit", "GREATEST(EXTRACT(epoch FROM (_until - _since)), (0)::numeric)",

@@ -27,6 +27,8 @@ VALID: dict[str, tuple[str, dict[str, object]]] = {
         {"webinar_id": WEBINAR, "client_message_id": new_id(), "kind": "chat", "body": "Hello"},
     ),
     "webinar_message_hide": ("host", {"webinar_id": WEBINAR, "message_id": MESSAGE, "hidden": True}),
+    "webinar_stats_access": ("host", {"webinar_id": WEBINAR, "since": "2026-01-01"}),
+    "webinar_participants": ("host", {"webinar_id": WEBINAR, "after": STRANGER, "limit": 50}),
     "pre_request": ("guest", {}),
     "webinar_create": (
         "admin",
@@ -53,6 +55,8 @@ VALID: dict[str, tuple[str, dict[str, object]]] = {
 NULL_IS_FINE = {
     "webinar_create": {"title", "starts_at", "ends_at", "host_id"},
     "webinar_eject": {"session_id"},
+    "webinar_stats_access": {"since"},
+    "webinar_participants": {"after"},
 }
 
 UNKNOWN_WEBINAR = {
@@ -74,6 +78,8 @@ UNKNOWN_WEBINAR = {
     "webinar_grant_role": "not_allowed",
     "webinar_allow_emails": "not_allowed",
     "webinar_eject": "not_allowed",
+    "webinar_stats_access": "not_allowed",
+    "webinar_participants": "not_allowed",
 }
 
 # The role authenticated without claims is a guest.
@@ -94,6 +100,8 @@ WITHOUT_CLAIMS = {
     "webinar_grant_role": "unauthenticated",
     "webinar_allow_emails": "unauthenticated",
     "webinar_eject": "unauthenticated",
+    "webinar_stats_access": "unauthenticated",
+    "webinar_participants": "unauthenticated",
 }
 
 # The leave token is all that counts for the one; the other takes its users from a gateway that is trusted.
@@ -198,6 +206,8 @@ OUT_OF_BOUNDS: list[tuple[str, str, dict[str, object], str]] = [
     ("webinar_message_post", "control-characters-of-8-bits", {"body": "a\x9bb"}, "invalid_argument"),
     ("webinar_message_hide", "unknown-message", {"message_id": 4711}, "message_not_found"),
     ("webinar_message_hide", "negative-message", {"message_id": -1}, "message_not_found"),
+    ("webinar_participants", "limit-zero", {"limit": 0}, "invalid_argument"),
+    ("webinar_participants", "limit-negative", {"limit": -1}, "invalid_argument"),
     ("webinar_eject", "nobody", {"user_id": None}, "invalid_argument"),
     ("webinar_eject", "user-and-session", {"session_id": SESSION}, "invalid_argument"),
     ("webinar_eject", "unknown-user", {"user_id": STRANGER}, "invalid_argument"),

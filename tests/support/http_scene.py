@@ -37,6 +37,21 @@ REPLIES: dict[str, set[str] | None] = {
         "created",
     },
     "webinar_message_hide": {"webinar_id", "message_id", "hidden", "changed"},
+    "webinar_stats_access": {
+        "status",
+        "current_participants",
+        "current_guests",
+        "registered",
+        "total_attendees",
+        "max_concurrent_participants",
+        "avg_concurrent_participants",
+        "peak_time",
+        "as_of",
+        "timeline",
+        "degraded",
+        "next_poll_s",
+    },
+    "webinar_participants": {"participants", "cursor", "more"},
     "pre_request": None,
     "webinar_presence_ping_many": {"refreshed", "not_registered"},
     "webinar_create": {"webinar_id", "slug", "status", "created"},
@@ -47,7 +62,13 @@ REPLIES: dict[str, set[str] | None] = {
     "webinar_eject": {"webinar_id", "closed_sessions"},
 }
 
-STABLE = {"webinar_client_settings", "webinar_messages_poll", "pre_request"}
+STABLE = {
+    "webinar_client_settings",
+    "webinar_messages_poll",
+    "webinar_stats_access",
+    "webinar_participants",
+    "pre_request",
+}
 
 
 @dataclass(slots=True)
@@ -99,6 +120,8 @@ class Scene:
             "webinar_grant_role": webinar | bystander | {"role": "speaker"},
             "webinar_allow_emails": webinar | {"emails": ["a@b.example"]},
             "webinar_eject": webinar | bystander,
+            "webinar_stats_access": webinar | {"since": "2026-01-01T00:00:00Z"},
+            "webinar_participants": webinar | {"after": new_id(), "limit": 10},
             "pre_request": {},
         }
         return more.get(function, webinar)

@@ -194,11 +194,22 @@ def _queries(node: Any, line: int) -> Iterator[Query]:
             yield from _queries(child, line)
     elif isinstance(node, dict):
         line = node.get("lineno", line)
+        if "t_varno" in node:
+            yield from _compared(node, line)
+            return
         for name, child in node.items():
             if name == "PLpgSQL_expr":
                 yield Query(line, _statement(child["query"], child.get("parseMode", 0)))
             else:
                 yield from _queries(child, line)
+
+
+def _compared(case: dict[str, Any], line: int) -> Iterator[Query]:
+    """What is in a CASE with an expression, which plpgsql compares by a variable that nobody declared."""
+    variable, value = f'"__Case__Variable_{case["t_varno"]}__"', case["t_expr"]["PLpgSQL_expr"]["query"]
+    inside = {name: child for name, child in case.items() if name != "t_varno"}
+    for query in _queries(inside, line):
+        yield replace(query, text=query.text.replace(variable, f"({value})"))
 
 
 def _statement(text: str, mode: int) -> str:

@@ -37,7 +37,7 @@ def _type(body: str, words: Sequence[Token], first: int) -> str | None:
     plain = text.lower()
     if any(word.name in {"CURSOR", "SCROLL"} for word in words[first:end]):
         return "refcursor"
-    if plain == "record" or plain.startswith("alias "):
+    if plain in {"record", "pg_catalog.record"} or plain.startswith("alias "):
         return None
     return text[: -len("%rowtype")] if plain.endswith("%rowtype") else text
 

@@ -17,7 +17,7 @@ select webinar_id, user_id, '2026-01-01 12:00+00' from viewers order by webinar_
 insert into eventlive.webinar_live_presence (
     webinar_id, user_id, joined_at, last_seen_at, expires_at, throttle_s, ttl_s
 )
-select webinar_id, user_id, '2026-01-01 12:00+00', '2026-01-01 12:00+00', '2026-01-01 12:05+00', 60, 300
+select webinar_id, user_id, '2026-01-01 12:00+00', '2026-01-01 12:00+00', '2100-01-01 00:00+00', 60, 300
   from viewers
  order by webinar_id, user_id;
 

@@ -73,3 +73,24 @@ select '0000000e-0000-4000-8000-000000000001', i,
   from generate_series(1, 2000) i;
 insert into eventlive.webinar_message_feeds (webinar_id, last_change_id)
 select w.id, 100000000 from eventlive.webinars w where w.slug <> 'webinar-2';
+
+-- Timelines: of the large webinar two thousand buckets, of the others a day's.
+insert into eventlive.webinar_access_logs (
+    webinar_id, time_bucket, sample_count, sum_participants, max_participants, last_participants, updated_at
+)
+select plans.webinar_id(n), timestamptz '2026-01-01 12:00+00' + i * interval '5 minutes', 5, 500, 110, 100, '2026-02-01'
+  from generate_series(1, 100) n
+ cross join generate_series(1, case n when 1 then 2000 else 50 end) i;
+
+-- Webinar 500 is of long ago, as is all that belongs to it. Its sessions come before the cases about them: many that
+-- have ended would change how those that are open are found.
+update eventlive.webinars set created_at = '2019-01-01 12:00+00' where slug = 'webinar-500';
+insert into eventlive.webinar_messages (
+    webinar_id, message_id, user_id, client_message_id, body, created_at, change_id
+)
+select plans.webinar_id(500), i, plans.user_id(i), ('0000000d-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid,
+       'Message ' || i, timestamptz '2019-01-01 12:00+00' + i * interval '1 second', i
+  from generate_series(1, 1500) i;
+insert into eventlive.webinar_access_logs (webinar_id, time_bucket, sample_count, updated_at)
+select plans.webinar_id(500), timestamptz '2019-01-01 12:00+00' + i * interval '5 minutes', 5, '2019-02-01'
+  from generate_series(1, 1500) i;
