@@ -41,7 +41,7 @@ test: $(READY) ## pass the tests
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) -m "not heavy"
 
 test-heavy: $(READY) ## the larger sizes of what other tests show in small
-	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) -m heavy tests/sql
+	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) -m heavy tests
 
 lint: $(READY) ## check style, types and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/eventlive-db lint sql

@@ -30,6 +30,8 @@ from tests.jobs.scene import (
 from tests.support.database import EventliveDatabase
 from tests.support.own_server import OwnServer, own_server, wait_for
 
+pytestmark = pytest.mark.heavy
+
 STEPS = [*((job, 2) for job in JOBS if job != "rotate_event_logs"), *(("rotate_event_logs", n) for n in (1, 2, 3, 4))]
 
 DONE: dict[str, Figures] = {

@@ -29,6 +29,8 @@ from tests.support.database import EventliveDatabase
 from tests.support.own_server import OwnServer, own_server, wait_for
 from tests.support.races import GATE
 
+pytestmark = pytest.mark.heavy
+
 WAIT = f"""
 create function eventlive.wait() returns trigger language plpgsql as $$
 begin

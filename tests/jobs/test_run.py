@@ -31,6 +31,8 @@ from tests.support.database import EventliveDatabase
 from tests.support.own_server import wait_for
 from tests.support.races import held
 
+pytestmark = pytest.mark.heavy
+
 BREAK = """
 create function eventlive.refuse() returns trigger language plpgsql as $$
 begin

@@ -12,6 +12,8 @@ from eventlive_db.load.year.run import Turn
 from eventlive_db.migrate import Options, upgrade
 from tests.migrate.conftest import ask
 
+pytestmark = pytest.mark.heavy
+
 ANY, WRITERS, WAITING = "any lock on the log", "writers locked out of the log", "waiting for the log"
 
 

@@ -27,6 +27,8 @@ from tests.migrate.conftest import connected, whole_catalog
 from tests.support.database import EventliveDatabase
 from tests.support.event_log import EventLog, neglect
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def declared(pg_server: Server) -> Catalog:

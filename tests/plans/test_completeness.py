@@ -48,7 +48,8 @@ def test_each_case_limits_what_matters() -> None:
 
 @pytest.mark.parametrize("major", [15, 18])
 def test_each_case_has_a_snapshot_for_both_majors(major: int) -> None:
-    assert len(list((SUITE.snapshots / str(major)).glob("*.plan"))) == len(SUITE.cases)
+    # What makes tables has none: their names are times.
+    assert len(list((SUITE.snapshots / str(major)).glob("*.plan"))) == sum(case.snapshot for case in SUITE.cases) > 100
 
 
 HOT = ("ping", "ping, throttled", "heartbeat", "heartbeat, throttled", "heartbeat of a guest", "register, a repeat")

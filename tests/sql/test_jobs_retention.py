@@ -118,7 +118,8 @@ def test_what_is_older_than_the_retention_goes_and_nothing_else(jobs_db: Eventli
 @EACH
 def test_another_boundary_is_seen(jobs_db: EventliveDatabase, kind: Kind) -> None:
     for days in ("23:59:59", "24:00:01"):
-        with fault(jobs_db, "retention_end", "'1 day'::interval", f"'{days}'::interval"):
+        listed = fault(jobs_db, f"{kind.job}_work", "interval '1 day'", f"interval '{days}'")
+        with listed, fault(jobs_db, "retention_end", "'1 day'::interval", f"'{days}'::interval"):
             assert not at_the_boundary(jobs_db, kind)
         clear(jobs_db)
 
@@ -152,7 +153,7 @@ def test_by_the_settings_of_its_end_an_ended_webinar_would_keep_them(jobs_db: Ev
     kind.store(jobs_db, webinar_id, "3 days")
     set_number(jobs_db, kind.setting, 2)
     frozen = "(select l.settings from eventlive.webinar_live l where l.webinar_id = w.id)"
-    with fault(jobs_db, f"{kind.job}_work", f"('{kind.setting}', w.settings)", f"('{kind.setting}', {frozen})"):
+    with fault(jobs_db, f"{kind.job}_work", f"w.settings -> '{kind.setting}'", f"{frozen} -> '{kind.setting}'"):
         assert work(jobs_db, kind.job) == []
 
 

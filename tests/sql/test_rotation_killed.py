@@ -15,6 +15,8 @@ from tests.support.event_log import STEPS, EventLog, neglect, write
 from tests.support.own_server import OwnServer, own_server
 from tests.support.races import closed_gate
 
+pytestmark = pytest.mark.heavy
+
 POINTS = [f"{where} of {verb}" for verb in STEPS for where in ("beginning", "end")]
 
 ASIDE = {"beginning of check", "end of check", "beginning of attach", "end of attach"}

@@ -12,6 +12,8 @@ from tests.support.database import EventliveDatabase
 from tests.support.event_log import EventLog, neglect, write
 from tests.support.races import held
 
+pytestmark = pytest.mark.heavy
+
 LOCKS = """
     select l.mode
       from pg_locks l

@@ -8,6 +8,8 @@ from eventlive_db.verify import Report, State, Trigger, Verdict
 from tests.support.database import EventliveDatabase
 from tests.verify.stand import check_of, left, try_it
 
+pytestmark = pytest.mark.heavy
+
 
 def failures(report: Report) -> dict[str, Trigger | None]:
     """What failed, and what that fires."""

@@ -22,6 +22,8 @@ from tests.support.database import EventliveDatabase
 from tests.support.own_server import wait_for
 from tests.verify.stand import check_of, left, try_it
 
+pytestmark = pytest.mark.heavy
+
 _WAITING = """
     select count(*) from pg_stat_activity
      where datname = current_database() and application_name = %s and wait_event_type = 'Lock' and query like %s

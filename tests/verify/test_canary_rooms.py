@@ -9,6 +9,8 @@ from tests.support.database import EventliveDatabase
 from tests.verify.stand import check_of, left, try_it
 from tests.verify.test_canary import failures
 
+pytestmark = pytest.mark.heavy
+
 # Of one function: what its text is replaced by, and what that fires where.
 REPLACED = {
     "statistics for everybody": (

@@ -28,6 +28,8 @@ from tests.support.database import EventliveDatabase
 from tests.support.own_server import wait_for
 from tests.watch.receiver import QUERY, SECRET, TOKEN, Receiver, receiving, says
 
+pytestmark = pytest.mark.heavy
+
 # The command alone, without what the other ones import.
 _PROGRAM = "import typer; from eventlive_db.cli.watch import watch; typer.run(watch)"
 COMMAND = (sys.executable, "-c", _PROGRAM, "--interval", "100ms")
