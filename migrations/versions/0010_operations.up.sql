@@ -80,20 +80,6 @@ select key, value, value, value_type, min_value, max_value, unit, per_webinar, c
   ) as s (key, value, value_type, min_value, max_value, unit, per_webinar, client_visible, description);
 comment on column eventlive.settings.unit is 's for seconds, days, 1/s and 1/min for rates, bytes, rows, characters; null for a bare number.';
 
-alter table eventlive.webinar_live
-    add column total_attendees integer not null default 0,
-    add column sample_count bigint not null default 0,
-    add column sum_participants bigint not null default 0,
-    add column sum_guests bigint not null default 0,
-    add column load_high boolean not null default false;
-comment on table eventlive.webinar_live is 'Audience, pace and settings in force of each webinar. Written by refresh_webinar_live and rollup_live.';
-comment on column eventlive.webinar_live.settings is 'All settings in force that a webinar may override, overrides applied.';
-comment on column eventlive.webinar_live.total_attendees is 'Different users, and guest sessions, that have watched; it never falls.';
-comment on column eventlive.webinar_live.sample_count is 'Samples that went into the timeline.';
-comment on column eventlive.webinar_live.sum_participants is 'Sum over them; with sample_count the average.';
-comment on column eventlive.webinar_live.sum_guests is 'Sum over them; with sample_count the average.';
-comment on column eventlive.webinar_live.load_high is 'Whether, at as_of, the audience was paced or connections were scarce.';
-
 -- Those that no webinar may override are left out from now on.
 update eventlive.webinar_live l
    set settings = n.settings
@@ -2073,6 +2059,21 @@ $$;
 comment on procedure eventlive.run_job(text, jsonb) is
     'Runs a job, a batch a transaction: call eventlive.run_job(''rollup_live''). outcome is done, running (elsewhere) or disabled. Not inside a transaction. For members of the owner.';
 revoke all on procedure eventlive.run_job(text, jsonb) from public, anon, authenticated, service_role;
+
+-- Last, since from here on heartbeats wait, which read this table: for the commit, and not for all of the above.
+alter table eventlive.webinar_live
+    add column total_attendees integer not null default 0,
+    add column sample_count bigint not null default 0,
+    add column sum_participants bigint not null default 0,
+    add column sum_guests bigint not null default 0,
+    add column load_high boolean not null default false;
+comment on table eventlive.webinar_live is 'Audience, pace and settings in force of each webinar. Written by refresh_webinar_live and rollup_live.';
+comment on column eventlive.webinar_live.settings is 'All settings in force that a webinar may override, overrides applied.';
+comment on column eventlive.webinar_live.total_attendees is 'Different users, and guest sessions, that have watched; it never falls.';
+comment on column eventlive.webinar_live.sample_count is 'Samples that went into the timeline.';
+comment on column eventlive.webinar_live.sum_participants is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.sum_guests is 'Sum over them; with sample_count the average.';
+comment on column eventlive.webinar_live.load_high is 'Whether, at as_of, the audience was paced or connections were scarce.';
 
 reset role;
 notify pgrst, 'reload schema';
