@@ -18,6 +18,8 @@ from eventlive_db.plans.mutate.text import begin_of_body, compares_column, decla
 from eventlive_db.plans.suite import NamedMutation, Suite, load_suite
 from eventlive_db.server import Server
 
+pytestmark = pytest.mark.heavy
+
 SCHEMA = r"""
 do $$ begin
     if not exists (select from pg_roles where rolname = 'shop_customer') then create role shop_customer; end if;

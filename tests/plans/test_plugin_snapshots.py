@@ -8,6 +8,8 @@ import pytest
 
 from tests.plans.plugin_project import EVERYTHING, PYTHON, RENAMED, SECOND, UPDATE_LINE, Project
 
+pytestmark = pytest.mark.heavy
+
 
 def test_snapshots_are_written_compared_rewritten_and_removed(
     project: Project, monkeypatch: pytest.MonkeyPatch

@@ -67,16 +67,19 @@ def wiretap(dsn: str) -> Iterator[Wire]:
     target = conninfo_to_dict(dsn)
     with contextlib.ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as door:
         wire = Wire(make_conninfo(dsn, host="127.0.0.1", port=door.getsockname()[1], sslmode="disable"))
-        threads: list[threading.Thread] = []
-        open_sockets: list[socket.socket] = []
+        saying: list[threading.Thread] = []
+        answering: list[threading.Thread] = []
+        clients: list[socket.socket] = []
+        servers: list[socket.socket] = []
 
         def accept() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = door.accept()
                     server = socket.create_connection((str(target["host"]), int(str(target["port"]))))
-                    open_sockets.extend((client, server))
-                    for work in (_to_server, _to_client):
+                    clients.append(client)
+                    servers.append(server)
+                    for work, threads in ((_to_server, saying), (_to_client, answering)):
                         threads.append(threading.Thread(target=work, args=(wire, client, server), daemon=True))
                         threads[-1].start()
 
@@ -89,12 +92,14 @@ def wiretap(dsn: str) -> Iterator[Wire]:
             with contextlib.suppress(OSError):
                 door.shutdown(socket.SHUT_RDWR)
             stack.callback(listener.join)
-            for one in open_sockets:
-                _hang_up(one)
-            for thread in threads:
-                thread.join()
-            for one in open_sockets:
-                one.close()
+            # What a client has said still gets there: a message that was cut off may be on its way.
+            for ends, threads in ((clients, saying), (servers, answering)):
+                for end in ends:
+                    _hang_up(end)
+                for thread in threads:
+                    thread.join()
+            for end in (*clients, *servers):
+                end.close()
 
 
 def _hang_up(one: socket.socket) -> None:
