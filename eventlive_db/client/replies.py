@@ -99,6 +99,8 @@ class Heartbeat(Reply):
     Attributes:
         state: ``open``, or why it is over: ``left``, ``expired``, ``replaced``, ``ejected``, ``webinar_ended``.
         next_heartbeat_s: When to call again; ``None`` once it is over.
+        fallback_poll_interval_s: How often to poll for messages if Realtime is lost, and the first time after a random
+            part of it; ``None`` once it is over, and from a server that does not say it yet.
         exited_at: When it was over.
         replaced_by: The session that took over.
     """
@@ -107,6 +109,7 @@ class Heartbeat(Reply):
     next_heartbeat_s: float | None
     server_time: datetime
     settings_version: str
+    fallback_poll_interval_s: float | None = None
     exited_at: datetime | None = None
     replaced_by: UUID | None = None
 

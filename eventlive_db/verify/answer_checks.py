@@ -17,13 +17,13 @@ class _Rule:
 
     Attributes:
         setting: Holds how many a minute are an alarm.
-        trigger: What too many fire; ``None`` where they may be what a setting asks for, and nobody can tell.
+        trigger: What too many fire.
         life: Whether the contract itself answers so: then as many as before are not the release's doing.
         advice: What to do about it.
     """
 
     setting: str
-    trigger: Trigger | None
+    trigger: Trigger
     life: bool
     advice: str
 
@@ -34,12 +34,6 @@ _RULES: Mapping[Bad, _Rule] = {
         Trigger.SERVER_ERRORS,
         False,
         "See Postgres's and PostgREST's logs for why; roll back if it began with the release.",
-    ),
-    Bad.POLL_REFUSED: _Rule(
-        "alert_http_5xx_per_min",
-        None,
-        True,
-        "See whether fallback_enabled is off, which is answered so; if it is on, PostgREST has lost the database.",
     ),
     Bad.NOT_FOUND: _Rule(
         "alert_http_404_per_min",
@@ -93,10 +87,10 @@ def _judge(judged: Judged, source: str, seen: Answers, kind: Bad, rule: _Rule) -
     if before is not None:
         says += f"; {before:.1%} before the release"
     as_before = before is not None and share is not None and share < limits.bad_growth * before
-    # What a setting asks for may go on; an alarm that was one before is no go.
-    if as_before and (not too_many or rule.trigger is None):
+    # An alarm that was one before is no go.
+    if as_before and not too_many:
         return judged.unless_blind("answers", kind.value, says, FRONT, number)
-    if too_many and rule.trigger and not as_before:
+    if too_many and not as_before:
         return judged.failed("answers", kind.value, rule.trigger, says, offences, rule.advice)
     first, last = offences.evidence()
     return Check("answers", kind.value, State.NO_DATA, says, rule.advice, count=number, first=first, last=last)

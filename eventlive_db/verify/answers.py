@@ -15,7 +15,6 @@ class Bad(Enum):
     """A kind of answer that should be rare; the value names the check."""
 
     SERVER_ERROR = "HTTP 5xx"
-    POLL_REFUSED = "HTTP 503 of polls"
     NOT_FOUND = "HTTP 404"
     UNAUTHORIZED = "HTTP 401"
 
@@ -24,8 +23,7 @@ def bad(event: LogEvent) -> Bad | None:
     """Which kind an answer is of; ``None`` for all others."""
     status = event.status or 0
     if status >= 500:
-        # With the setting fallback_enabled off every poll is answered so; the log does not say why.
-        return Bad.POLL_REFUSED if status == 503 and known.is_poll(event) else Bad.SERVER_ERROR
+        return Bad.SERVER_ERROR
     if status == 404 and known.is_named(event):
         return Bad.NOT_FOUND
     return Bad.UNAUTHORIZED if status == 401 else None

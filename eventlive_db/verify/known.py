@@ -98,11 +98,6 @@ def is_named(event: LogEvent) -> bool:
     return is_rest(event) and bool(_RPC.search(_route(event)) or _NAMED.fullmatch(_route(event)))
 
 
-def is_poll(event: LogEvent) -> bool:
-    """A poll for messages, which is answered with 503 where a setting says so."""
-    return rpc(event) == "webinar_messages_poll"
-
-
 def is_hot(event: LogEvent) -> bool:
     """A request of the participants' hot path."""
     return rpc(event) in _BEATS

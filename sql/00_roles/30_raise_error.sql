@@ -81,7 +81,7 @@ begin
             'Leave one first, or wait until one expires.'),
         ('too_many_messages', 429, 'Too many messages',
             'Wait as long as the payload says, then post again.'),
-        ('fallback_disabled', 503, 'Polling for messages is switched off',
+        ('fallback_disabled', 429, 'Polling for messages is switched off',
             'Wait as long as the payload says before polling again; posting and all else goes on.')
       ) as e (token, status, message, hint)
      where e.token = _token;

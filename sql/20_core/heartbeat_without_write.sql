@@ -8,7 +8,7 @@ declare
     v_session record;
 begin
     select s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.expires_at, l.closed_at, l.settings_version,
-           s.interval_s, l.watch_credit_factor * s.interval_s as credited_s,
+           l.fallback_poll_interval_s, s.interval_s, l.watch_credit_factor * s.interval_s as credited_s,
            extract(epoch from _now - s.last_heartbeat_at) as elapsed_s
       into v_session
       from eventlive.webinar_user_sessions s
@@ -48,6 +48,7 @@ begin
         'state', 'open',
         'next_heartbeat_s', greatest(
             round(least(v_session.interval_s::numeric, v_session.credited_s::numeric - v_session.elapsed_s), 3), 0.001),
+        'fallback_poll_interval_s', trim_scale(round(v_session.fallback_poll_interval_s::numeric, 3)),
         'server_time', _now,
         'settings_version', v_session.settings_version
     );

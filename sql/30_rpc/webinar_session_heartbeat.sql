@@ -31,7 +31,7 @@ begin
        and s.last_heartbeat_at <= v_now - l.throttle_factor * s.interval_s * interval '1 second'
        and l.webinar_id = _webinar_id
        and l.closed_at is null
-    returning s.interval_s, l.settings_version,
+    returning s.interval_s, l.settings_version, l.fallback_poll_interval_s,
               l.expiry_factor * s.interval_s as session_ttl_s,
               l.throttle_factor * l.presence_ping_interval_s as throttle_s,
               l.expiry_factor * l.presence_ping_interval_s as ttl_s
@@ -59,6 +59,7 @@ begin
     return jsonb_build_object(
         'state', 'open',
         'next_heartbeat_s', round(v_beat.interval_s::numeric, 3),
+        'fallback_poll_interval_s', trim_scale(round(v_beat.fallback_poll_interval_s::numeric, 3)),
         'server_time', v_now,
         'settings_version', v_beat.settings_version
     );
@@ -79,6 +80,6 @@ begin atomic
 end;
 
 comment on function eventlive_api.webinar_session_heartbeat(uuid, uuid) is
-    'Keeps a session and its presence alive and credits watch time. state is open, or why the session is over: left, expired, replaced (with replaced_by and exited_at), ejected, webinar_ended; then stop. next_heartbeat_s says when to call again. Inside the throttle it writes nothing.';
+    'Keeps a session and its presence alive and credits watch time. state is open, or why the session is over: left, expired, replaced (with replaced_by and exited_at), ejected, webinar_ended; then stop. next_heartbeat_s says when to call again; fallback_poll_interval_s, how often to poll for messages if Realtime is lost. Inside the throttle it writes nothing.';
 revoke all on function eventlive_api.webinar_session_heartbeat(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function eventlive_api.webinar_session_heartbeat(uuid, uuid) to anon, authenticated;

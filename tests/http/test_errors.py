@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -292,19 +293,33 @@ def test_who_posts_too_much_is_told_when_to_come_back(door: Door) -> None:
     assert 1 <= int(response.headers["Retry-After"]) <= 30
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_who_polls_where_it_is_switched_off_is_told_when_to_come_back(method: str, door: Door) -> None:
-    """PostgREST puts a Retry-After of its own before that of any 503: the one in the payload is what counts."""
+def polled(door: Door, method: str) -> httpx.Response:
+    """A poll where polling is switched off."""
     scene = Scene(door)
     attendee = scene.people["attendee"]
     fallback_disabled(scene)
-    response = (
-        door.post("webinar_messages_poll", attendee, webinar_id=scene.webinar_id)
-        if method == "POST"
-        else door.get(f"/rpc/webinar_messages_poll?_webinar_id={scene.webinar_id}", attendee)
-    )
-    assert response.status_code == 503
+    if method == "POST":
+        return door.post("webinar_messages_poll", attendee, webinar_id=scene.webinar_id)
+    return door.get(f"/rpc/webinar_messages_poll?_webinar_id={scene.webinar_id}", attendee)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_polls_where_it_is_switched_off_is_told_when_to_come_back(method: str, door: Door) -> None:
+    response = polled(door, method)
+    assert response.status_code == 429
     payload = Answer.of(response).payload
     assert 270 <= payload["retry_after_s"] <= 330
-    added, ours = response.headers.get_list("Retry-After")
-    assert (int(added), int(ours)) == (0, math.ceil(payload["retry_after_s"]))
+    assert response.headers.get_list("Retry-After") == [str(math.ceil(payload["retry_after_s"]))]
+
+
+def test_with_503_postgrest_would_tell_all_of_them_to_come_back_at_once(another_door: OpenDoor) -> None:
+    def as_503(dsn: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            [(definition,)] = admin.execute("select pg_get_functiondef('eventlive.raise_error'::regproc)").fetchall()
+            assert "('fallback_disabled', 429," in definition
+            admin.execute(definition.replace("('fallback_disabled', 429,", "('fallback_disabled', 503,").encode())
+
+    with another_door(prepare=as_503) as door:
+        response = polled(door, "POST")
+    assert response.status_code == 503
+    assert response.headers.get_list("Retry-After")[0] == "0"

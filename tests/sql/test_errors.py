@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from eventlive_db.client import Identity, RpcError
-from eventlive_db.client.errors import EventliveError, from_psycopg
+from eventlive_db.client.errors import EventliveError
 from tests.support.actors import Actor, new_id
 from tests.support.cast import USERS, WEBINAR, Cast, assemble
 from tests.support.database import EventliveDatabase
@@ -96,9 +96,8 @@ def posting_too_much(cast: Cast) -> RpcError:
 
 
 def polling_where_it_is_switched_off(cast: Cast) -> EventliveError:
-    """As all of 503, the client has it among what may be tried again."""
     cast.db.admin.execute("""update eventlive.webinars set settings = '{"fallback_enabled": false}'""")
-    return from_psycopg(cast.actor("attendee").broken("webinar_messages_poll", webinar_id=WEBINAR))
+    return cast.actor("attendee").refused("webinar_messages_poll", webinar_id=WEBINAR)
 
 
 SCENARIOS: dict[str, Scenario] = {

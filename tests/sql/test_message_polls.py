@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from psycopg.types.json import Jsonb
 
-from eventlive_db.client.errors import from_psycopg
 from tests.support.actors import new_id
 from tests.support.cast import EVERYBODY, USERS, WEBINAR, Cast, assemble
 from tests.support.cost import cost_of
@@ -233,8 +232,8 @@ def test_where_it_is_switched_off_a_page_is_told_how_long_to_wait_and_posting_go
     change(cast.db, settings={"fallback_enabled": False})
     told = []
     for _ in range(20):
-        error = from_psycopg(attendee.broken("webinar_messages_poll", webinar_id=WEBINAR))
-        assert (error.status, error.token) == (503, "fallback_disabled")
+        error = attendee.refused("webinar_messages_poll", webinar_id=WEBINAR)
+        assert (error.status, error.token) == (429, "fallback_disabled")
         assert error.retry_after_s
         told.append(error.retry_after_s)
     assert all(270 <= seconds <= 330 for seconds in told)
@@ -247,7 +246,7 @@ def test_where_it_is_switched_off_a_page_is_told_how_long_to_wait_and_posting_go
 def test_waiting_for_the_switch_is_paced_to_the_audience_too(cast: Cast) -> None:
     change(cast.db, settings={"fallback_enabled": False})
     cast.db.admin.execute("update eventlive.webinar_live set fallback_poll_interval_s = 1000")
-    error = from_psycopg(cast.actor("attendee").broken("webinar_messages_poll", webinar_id=WEBINAR))
+    error = cast.actor("attendee").refused("webinar_messages_poll", webinar_id=WEBINAR)
     assert error.retry_after_s
     assert 900 <= error.retry_after_s <= 1100
 

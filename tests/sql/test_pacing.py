@@ -105,3 +105,28 @@ def test_the_issued_heartbeat_interval_varies_by_the_jitter_and_no_more(db: Even
         issued.add(beat["next_heartbeat_s"])
     assert all(150 <= seconds <= 450 for seconds in issued)
     assert len(issued) > 1
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["a beat", "a beat inside the throttle"])
+def test_a_heartbeat_says_how_often_to_poll_before_anybody_has_to(db: EventliveDatabase, early: bool) -> None:
+    webinar_id = db.webinar(settings={"fallback_target_rps": 1, "pacing_jitter": 0})
+    user, session_id = db.user(), new_id()
+    entered = user.call("webinar_enter", webinar_id=webinar_id, session_id=session_id)
+    assert entered["settings"]["fallback_poll_interval_s"] == 10
+    crowd(db, webinar_id, present=899, guests=100)
+    if not early:
+        db.shift_time("5 minutes")
+    beat = user.call("webinar_session_heartbeat", webinar_id=webinar_id, session_id=session_id)
+    assert beat["fallback_poll_interval_s"] == 1000
+    assert beat["fallback_poll_interval_s"] == float(
+        user.call("webinar_messages_poll", webinar_id=webinar_id)["next_poll_s"]
+    )
+
+
+def test_who_is_out_is_not_told_how_often_to_poll(db: EventliveDatabase) -> None:
+    webinar_id, user, session_id = db.webinar(), db.user(), new_id()
+    token = user.call("webinar_enter", webinar_id=webinar_id, session_id=session_id)["leave_token"]
+    user.call("webinar_leave", webinar_id=webinar_id, session_id=session_id, leave_token=token)
+    beat = user.call("webinar_session_heartbeat", webinar_id=webinar_id, session_id=session_id)
+    assert beat["state"] == "left"
+    assert "fallback_poll_interval_s" not in beat

@@ -199,19 +199,12 @@ def test_an_alarm_that_was_one_before_is_neither_a_pass_nor_the_release_s(tmp_pa
     assert "50.0% before the release" in check.says
 
 
-def test_polls_that_are_refused_may_be_a_setting(tmp_path: Path) -> None:
+def test_polls_that_are_switched_off_are_no_server_errors(tmp_path: Path) -> None:
     well = [request(at) for at in each(0, 31, 20)]
-    polls = [request(at, POLL, 503) for at in each(0, 31, 40)]
-    report = judge(only(tmp_path, *well, *polls))
-    assert states(report, "answers")["HTTP 5xx"] == "passed"
-    check = check_of(report, Bad.POLL_REFUSED.value)
-    assert check.state is State.NO_DATA
-    assert "fallback_enabled" in check.advice
-    before = [request(at, POLL, 503) for at in each(-40, 0, 40)]
-    assert judge(only(tmp_path, *before, *well, *polls)).verdict is Verdict.GO
-    # 500 is none that a setting asks for.
-    broken = [request(at, POLL, 500) for at in each(0, 31, 40)]
-    assert judge(only(tmp_path, *before, *well, *broken)).triggers == [Trigger.SERVER_ERRORS]
+    off = [request(at, POLL, 429) for at in each(0, 31, 40)]
+    assert judge(only(tmp_path, *well, *off)).verdict is Verdict.GO
+    broken = [request(at, POLL, 503) for at in each(0, 31, 40)]
+    assert judge(only(tmp_path, *well, *broken)).triggers == [Trigger.SERVER_ERRORS]
 
 
 def test_a_scanner_s_404s_are_none_of_a_function(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class HeartbeatLoop(_AsyncLoop[Heartbeat]):
         InvalidCallError: An id is none.
     """
 
-    __slots__ = ()
+    __slots__ = ("_beats",)
 
     def __init__(
         self,
@@ -144,8 +144,13 @@ class HeartbeatLoop(_AsyncLoop[Heartbeat]):
         pace: Pace | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        work = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
-        super().__init__(caller, work, pace, on_error)
+        self._beats = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
+        super().__init__(caller, self._beats, pace, on_error)
+
+    @property
+    def fallback_poll_s(self) -> float:
+        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session."""
+        return self._beats.schedule.fallback_poll_s
 
     @classmethod
     def after_entry(
@@ -184,7 +189,7 @@ class FallbackPoller(_AsyncLoop[ReplyOfPoll]):
         pace: Pace | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        self._polls = PollWork(poll, cursor, schedule or PollSchedule(10.0))
+        self._polls = PollWork(poll, cursor, schedule or PollSchedule())
         self._handle = handle
         super().__init__(caller, self._polls, pace, on_error)
 

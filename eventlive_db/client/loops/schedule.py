@@ -31,6 +31,8 @@ from eventlive_db.client.resilience.backoff import usual_random
 
 _CAP = 4.0
 """No window after a failure, and no interval after 429, is longer than so many issued intervals."""
+_POLL_S = 10.0
+"""How often to poll until the server has said it: the setting ``fallback_poll_interval_s``."""
 _LIFETIME = 2.5
 """A session expires so many issued intervals after its last heartbeat: the setting ``expiry_factor``."""
 _SAFE = 0.9
@@ -179,7 +181,7 @@ class Schedule:
         if not (error.retry or isinstance(error, ServerError)):
             self.end(Ended(error.token, error=error))
             return None
-        if isinstance(error, RateLimitedError):
+        if isinstance(error, RateLimitedError) and error.retry_after_s is None:
             self._slow = min(self._slow * 2, self._slowest())
         self._failures += 1
         delay_s = self._delay_after(now, error)
@@ -226,9 +228,12 @@ class HeartbeatSchedule(Schedule):
         lifetime: The setting ``expiry_factor``, where it is not 2.5.
         least_s: No reply is followed by a call sooner than this, in seconds.
         random: Gives numbers from 0 up to 1.
+
+    Attributes:
+        fallback_poll_s: How often the server last said to poll for messages if Realtime is lost, in seconds.
     """
 
-    __slots__ = ()
+    __slots__ = ("fallback_poll_s",)
 
     def __init__(
         self,
@@ -240,14 +245,19 @@ class HeartbeatSchedule(Schedule):
         random: Callable[[], float] = usual_random,
     ) -> None:
         super().__init__(interval_s, first_s, lifetime=lifetime, least_s=least_s, random=random)
+        self.fallback_poll_s = _POLL_S
 
     @classmethod
     def after_entry(cls, entry: Entry, *, random: Callable[[], float] = usual_random) -> HeartbeatSchedule:
         """As the reply to ``webinar_enter`` says."""
-        return cls(entry.next_heartbeat_s, entry.first_heartbeat_s, random=random)
+        schedule = cls(entry.next_heartbeat_s, entry.first_heartbeat_s, random=random)
+        schedule.fallback_poll_s = entry.settings.fallback_poll_interval_s
+        return schedule
 
     def replied(self, now: float, reply: Heartbeat) -> None:
         """A heartbeat was answered."""
+        if reply.fallback_poll_interval_s is not None:
+            self.fallback_poll_s = reply.fallback_poll_interval_s
         if reply.state != "open":
             self.end(Ended(reply.state, reply.replaced_by))
         else:
@@ -257,9 +267,27 @@ class HeartbeatSchedule(Schedule):
 
 
 class PollSchedule(Schedule):
-    """When to poll: ``first_s`` is at random, so that clients that lose Realtime together do not poll together."""
+    """When to poll. The first time is at random, so that clients that lose Realtime together do not poll together.
+
+    Args:
+        interval_s: The interval until the server issues another, in seconds. The larger the audience the longer it has
+            to be: ``HeartbeatSchedule.fallback_poll_s`` is what the server said to this session.
+        first_s: When the first poll comes, in seconds; ``None``: at random within the interval.
+        least_s: No reply is followed by a poll sooner than this, in seconds.
+        random: Gives numbers from 0 up to 1.
+    """
 
     __slots__ = ()
+
+    def __init__(
+        self,
+        interval_s: float = _POLL_S,
+        first_s: float | None = None,
+        *,
+        least_s: float = 1.0,
+        random: Callable[[], float] = usual_random,
+    ) -> None:
+        super().__init__(interval_s, first_s, least_s=least_s, random=random)
 
     def replied(self, now: float, reply: PollReply) -> None:
         """A poll was answered, and its messages were taken."""

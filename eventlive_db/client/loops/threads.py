@@ -183,7 +183,7 @@ class ThreadedHeartbeatLoop(ThreadedLoop[Heartbeat]):
         InvalidCallError: An id is none.
     """
 
-    __slots__ = ()
+    __slots__ = ("_beats",)
 
     def __init__(
         self,
@@ -196,8 +196,13 @@ class ThreadedHeartbeatLoop(ThreadedLoop[Heartbeat]):
         on_end: OnEnd | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        work = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
-        super().__init__(caller, work, threads, on_end, on_error)
+        self._beats = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
+        super().__init__(caller, self._beats, threads, on_end, on_error)
+
+    @property
+    def fallback_poll_s(self) -> float:
+        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session."""
+        return self._beats.schedule.fallback_poll_s
 
     @classmethod
     def after_entry(
@@ -251,7 +256,7 @@ class ThreadedFallbackPoller(ThreadedLoop[ReplyOfPoll]):
         on_end: OnEnd | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        self._polls = PollWork(poll, cursor, schedule or PollSchedule(10.0))
+        self._polls = PollWork(poll, cursor, schedule or PollSchedule())
         self._handle = handle
         super().__init__(caller, self._polls, threads, on_end, on_error)
 

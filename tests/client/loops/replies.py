@@ -19,10 +19,17 @@ OTHER = UUID("00000000-0000-4000-8000-000000000003")
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def beat(next_s: float | None = 300.0, state: str = "open", replaced_by: UUID | None = None) -> Heartbeat:
+def beat(
+    next_s: float | None = 300.0, state: str = "open", replaced_by: UUID | None = None, poll_s: float | None = None
+) -> Heartbeat:
     """The answer to a heartbeat."""
     return Heartbeat(
-        state=state, next_heartbeat_s=next_s, server_time=_NOW, settings_version="1", replaced_by=replaced_by
+        state=state,
+        next_heartbeat_s=next_s,
+        server_time=_NOW,
+        settings_version="1",
+        fallback_poll_interval_s=poll_s,
+        replaced_by=replaced_by,
     )
 
 

@@ -47,7 +47,7 @@ def test_it_begins_as_the_entry_said() -> None:
         settings=ClientSettings(
             presence_ping_interval_s=120,
             session_heartbeat_interval_s=300,
-            fallback_poll_interval_s=10,
+            fallback_poll_interval_s=20,
             fallback_enabled=True,
             settings_version="1",
         ),
@@ -59,8 +59,16 @@ def test_it_begins_as_the_entry_said() -> None:
         server_time=now,
     )
     server = AsyncServer(beat(None, "left"))
-    run(HeartbeatLoop.after_entry(server, entry).run())
+    loop = HeartbeatLoop.after_entry(server, entry)
+    assert loop.fallback_poll_s == 20
+    run(loop.run())
     assert server.at == [123.0]
+
+
+def test_it_knows_from_its_heartbeats_how_often_to_poll() -> None:
+    loop = heartbeats(AsyncServer(beat(300.0, poll_s=1000.0), beat(None, "left")))
+    run(loop.run())
+    assert loop.fallback_poll_s == 1000.0
 
 
 def test_errors_are_told_with_their_delay_and_the_last_one_is_the_reason() -> None:

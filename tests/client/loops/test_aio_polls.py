@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eventlive_db.client.errors import UnavailableError
+from eventlive_db.client.errors import RateLimitedError
 from eventlive_db.client.loops import Ended, FallbackPoller, PollSchedule
 from tests.client.loops.replies import AsyncServer, Page, poll
 from tests.client.loops.test_aio import later
@@ -52,14 +52,15 @@ def test_the_cursor_stays_until_the_messages_were_taken() -> None:
 
 
 def test_switched_off_by_the_server_a_poller_waits_as_told() -> None:
-    off = UnavailableError(503, "fallback_disabled", sqlstate="PT503", retry_after_s=300.0)
-    server = AsyncServer(off, off, Page([], 0, None))
+    off = RateLimitedError(429, "fallback_disabled", sqlstate="PT429", retry_after_s=300.0)
+    server = AsyncServer(off, off, Page([], 0), Page([], 0, None))
 
     async def handle(messages: Sequence[str]) -> None:
         raise AssertionError
 
     assert run(poller(server, handle).run()) == Ended("ended")
-    assert server.at == pytest.approx([1.0, 1 + 300 + 5, 306 + 300 + 10])
+    # Once it is switched on again, as often as before.
+    assert server.at == pytest.approx([1.0, 1 + 300 + 5, 306 + 300 + 10, 616 + 10])
 
 
 def test_a_poller_in_a_hidden_tab_does_not_poll_and_can_be_stopped_in_the_middle_of_a_handler() -> None:

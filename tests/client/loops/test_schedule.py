@@ -238,6 +238,22 @@ def test_the_first_reason_stays_and_nothing_comes_after_it() -> None:
     assert schedule.ended == STOPPED
 
 
+def test_how_often_to_poll_is_what_the_server_said_last() -> None:
+    schedule = HeartbeatSchedule(300.0, 0.0)
+    assert schedule.fallback_poll_s == 10.0
+    schedule.begin(0.0)
+    for said, known in ((1000.0, 1000.0), (None, 1000.0), (20.0, 20.0)):
+        schedule.replied(0.0, beat(300.0, poll_s=said))
+        assert schedule.fallback_poll_s == known
+
+
+@given(chance=st.floats(0, 1, exclude_max=True), interval_s=INTERVAL)
+def test_the_first_poll_comes_at_random_within_the_interval(chance: float, interval_s: float) -> None:
+    schedule = PollSchedule(interval_s, random=lambda: chance)
+    schedule.begin(100.0)
+    assert schedule.due_at == 100.0 + chance * interval_s
+
+
 def test_a_poll_without_a_next_one_is_the_last() -> None:
     schedule = PollSchedule(10.0)
     schedule.begin(0.0)

@@ -47,15 +47,17 @@ class Threads:
 
 @OWN_OR_SHARED
 def test_it_beats_until_the_session_is_over_and_tells_why(workers: int | None) -> None:
-    server = SyncServer(beat(SOON_S), AWAY, beat(SOON_S), beat(None, "replaced", OTHER))
+    server = SyncServer(beat(SOON_S), AWAY, beat(SOON_S, poll_s=1000.0), beat(None, "replaced", OTHER))
     ends: list[Ended] = []
     errors: list[tuple[EventliveError, float | None]] = []
     with Threads(workers) as threads:
         loop = heartbeats(
             server, threads=threads, on_end=ends.append, on_error=lambda error, delay_s: errors.append((error, delay_s))
         )
+        assert loop.fallback_poll_s == 10.0
         loop.start()
         assert loop.join() == Ended("replaced", OTHER)
+        assert loop.fallback_poll_s == 1000.0
     assert ends == [Ended("replaced", OTHER)]
     assert [error for error, _ in errors] == [AWAY]
     assert len(server.requests) == 4

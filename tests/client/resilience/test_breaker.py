@@ -157,7 +157,7 @@ def test_a_permit_ends_once() -> None:
         (RateLimitedError(429, "rate_limited"), True),
         (ServerError(500, "internal_error"), True),
         # A function says it of itself: polling is switched off, and heartbeats go on.
-        (UnavailableError(503, "fallback_disabled", sqlstate="PT503", retry_after_s=300.0), False),
+        (RateLimitedError(429, "fallback_disabled", sqlstate="PT429", retry_after_s=300.0), False),
         (InvalidCallError(400, "invalid_argument"), False),
         (UnauthenticatedError(401, "unauthenticated"), False),
         (ForbiddenError(403, "not_registered"), False),
