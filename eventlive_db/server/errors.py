@@ -11,8 +11,12 @@ class NoPostgresError(ServerError):
     """No Postgres was found, or not the one that was asked for."""
 
 
+class NoPostgRESTError(ServerError):
+    """PostgREST was not found on this machine."""
+
+
 class ServerStartError(ServerError):
-    """A Postgres was found, but it did not start.
+    """A program was found, but it did not start.
 
     Attributes:
         log_tail: The last lines that the failed program wrote, as they are in the message too.

@@ -115,7 +115,8 @@ def _readable(binaries: Binaries, run: RunDirectory, account: Account | None) ->
     raise ServerStartError(msg)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
@@ -133,7 +134,7 @@ def _start(
 ) -> tuple[Child, int]:
     """Start the server; a port that was free and is taken meanwhile is exchanged for another."""
     for attempt in range(PORT_ATTEMPTS):
-        chosen = port or _free_port()
+        chosen = port or free_port()
         own = {
             "listen_addresses": "127.0.0.1",
             "port": str(chosen),

@@ -177,9 +177,9 @@ def test_a_port_that_is_taken_meanwhile_is_exchanged(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = taken.getsockname()[1]
-        real = sys.modules["eventlive_db.server.launcher"]._free_port
+        real = sys.modules["eventlive_db.server.launcher"].free_port
         ports = iter([busy, busy])
-        monkeypatch.setattr("eventlive_db.server.launcher._free_port", lambda: next(ports, None) or real())
+        monkeypatch.setattr("eventlive_db.server.launcher.free_port", lambda: next(ports, None) or real())
         with open_server(kind=kind, settings=TEST_SETTINGS) as server:
             assert ask(server.tcp_dsn(), "show port") != str(busy)
 

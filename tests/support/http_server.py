@@ -1,66 +1,18 @@
-"""A PostgREST of the tests: started from a config file, on loopback, and gone when the tests are."""
+"""A PostgREST of the tests: the one that they were given, and what the documents say of it."""
 
 from __future__ import annotations
 
 import re
-import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
-from eventlive_db.server.errors import ServerStartError
-from eventlive_db.server.launcher import PORT_ATTEMPTS, _free_port
-from eventlive_db.server.process import Child
-from eventlive_db.server.rundir import run_directory
+from eventlive_db.server.postgrest import PostgREST, running_postgrest, with_settings
 from tests.support import http_parts
 
-START_TIMEOUT_S = 60.0
+__all__ = ["SECRET", "PostgREST", "running", "snippet", "with_settings"]
+
 SECRET = "a-secret-that-only-the-tests-know-and-no-service-uses"
-_EXEC = Path(__file__).with_name("http_exec.py")
-_TAKEN = ("Address already in use", "resource busy")
-
-
-@dataclass(frozen=True, slots=True)
-class PostgREST:
-    """A PostgREST that runs.
-
-    Attributes:
-        url: Where it answers.
-        admin_url: Where it says whether it is ready.
-        pid: Its process.
-        child: The process with its log.
-    """
-
-    url: str
-    admin_url: str
-    pid: int
-    child: Child = field(repr=False)
-
-    def is_ready(self) -> bool:
-        """Whether it holds a connection and knows the schema."""
-        try:
-            return httpx.get(f"{self.admin_url}/ready", timeout=10).status_code == 200
-        except httpx.TransportError:
-            return False
-
-
-def with_settings(config: str, changes: Mapping[str, str | int | bool | None]) -> str:
-    """A config file with other values; None takes the line out.
-
-    Raises:
-        KeyError: The file has no such line.
-    """
-    for name, value in changes.items():
-        line = rf"(?m)^{re.escape(name)} = .*\n"
-        if not re.search(line, config):
-            raise KeyError(name)
-        text = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
-        config = re.sub(line, "" if value is None else f"{name} = {text}\n".replace("\\", r"\\"), config)
-    return config
 
 
 @contextmanager
@@ -74,37 +26,8 @@ def running(config: str) -> Iterator[PostgREST]:
         MissingPartError: It is not on this machine.
         ServerStartError: It did not start; the end of its log is in the message.
     """
-    program = http_parts.postgrest()
-    with run_directory() as run:
-        file = run.path / "postgrest.conf"
-        for attempt in range(PORT_ATTEMPTS):
-            port, admin_port = _free_port(), _free_port()
-            file.touch(mode=0o600)
-            file.write_text(with_settings(config, {"server-port": port, "admin-server-port": admin_port}))
-            command = [sys.executable, "-I", "-S", str(_EXEC), str(program), str(file)]
-            child = Child(command, run=run, account=None, log=run.path / "postgrest.log")
-            found = PostgREST(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin_port}", child.pid, child)
-            try:
-                if _wait_until_ready(found) or attempt + 1 == PORT_ATTEMPTS:
-                    yield found
-                    return
-            finally:
-                child.stop()
-
-
-def _wait_until_ready(server: PostgREST) -> bool:
-    """Wait until it is ready; False where a port was taken meanwhile."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not server.is_ready():
-        if server.child.wait(0.02):
-            if any(sign in server.child.log_tail() for sign in _TAKEN):
-                return False
-            msg = f"PostgREST ended with exit status {server.child.returncode} while it was starting"
-            raise ServerStartError(msg, server.child.log_tail())
-        if time.monotonic() > deadline:
-            msg = f"PostgREST was not ready within {START_TIMEOUT_S:.0f} s"
-            raise ServerStartError(msg, server.child.log_tail())
-    return True
+    with running_postgrest(config, http_parts.postgrest()) as server:
+        yield server
 
 
 def snippet(document: Path, language: str, number: int = 0) -> str:

@@ -15,7 +15,7 @@ import psycopg
 from eventlive_db.resources import sql_dir
 from eventlive_db.server import TEST_SETTINGS, Server, open_server
 from eventlive_db.server.account import server_account
-from eventlive_db.server.launcher import _free_port
+from eventlive_db.server.launcher import free_port
 from eventlive_db.server.rundir import base_directory
 from tests.support.database import EventliveDatabase
 
@@ -45,7 +45,7 @@ class OwnServer:
     def __init__(self, kind: str, home: Path) -> None:
         self._kind = kind
         self._home = home
-        self._port = _free_port()
+        self._port = free_port()
         self._opened: AbstractContextManager[Server] | None = None
         self._server: Server | None = None
 

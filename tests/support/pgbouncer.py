@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from eventlive_db.server.account import server_account
 from eventlive_db.server.cluster import give_to
 from eventlive_db.server.errors import ServerStartError
-from eventlive_db.server.launcher import PORT_ATTEMPTS, _free_port
+from eventlive_db.server.launcher import PORT_ATTEMPTS, free_port
 from eventlive_db.server.process import Child
 from eventlive_db.server.rundir import RunDirectory, base_directory, run_directory
 
@@ -89,7 +89,7 @@ def pgbouncer(behind: str, *, pool_size: int = 1) -> Iterator[PgBouncer]:
             run.path.chmod(0o711)
         users = _private(run, "users.txt", f'"{target["user"]}" "{target["password"]}"\n')
         for attempt in range(PORT_ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             text = _CONFIG.format(
                 host=target["host"], port=target["port"], own_port=port, users=users, pool_size=pool_size
             )

@@ -1,7 +1,6 @@
-"""Becomes PostgREST, which ends when its parent does.
+"""Becomes a program that is killed when its parent ends: one that does not heed SIGQUIT, as PostgREST does not.
 
-The launcher of Postgres has the kernel send SIGQUIT, which PostgREST's run time does not heed; here it is SIGKILL.
-Run by path in an isolated interpreter by that launcher, so it imports the standard library alone.
+Run by path in an isolated interpreter by the launcher of Postgres, so it imports the standard library alone.
 
 Arguments: the program, its arguments.
 """
@@ -22,7 +21,7 @@ def main(command: list[str]) -> None:
         parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
         if os.getppid() != parent:
-            sys.exit("the parent ended before PostgREST started")
+            sys.exit("the parent ended before the program started")
     os.execv(command[0], command)  # noqa: S606  # there is no shell, which is the point
 
 
