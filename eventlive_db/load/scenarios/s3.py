@@ -1,0 +1,230 @@
+"""S3: two webinars at once, with dashboards: one does not disturb the other, and dashboards slow down by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+from eventlive_db.client import rpc
+from eventlive_db.client.replies import StatsReply
+from eventlive_db.load.scenarios.figures import (
+    BEAT,
+    CALL_LIMIT_S,
+    ENTER,
+    PING,
+    PING_LIMIT_S,
+    POLL,
+    STATS,
+    latency_mark,
+    latency_plot,
+    rate_plot,
+    status_mark,
+)
+from eventlive_db.load.scenarios.ground import Doors
+from eventlive_db.load.scenarios.ledger import percentile, worst_window
+from eventlive_db.load.scenarios.outcome import Mark, Outcome
+from eventlive_db.load.scenarios.people import Hall, Visit, beside, dashboard, together, viewer
+from eventlive_db.load.scenarios.plan import Plan
+from eventlive_db.load.scenarios.run import Run, conduct
+
+DOOR_S, TURN_S, RUSH_S = 60.0, 120.0, 20.0
+"""How long the first webinar takes to fill, how long the other one is there and then not, and how fast it fills."""
+TURNS = 4
+LATE_S, BACK_S = 420.0, 180.0
+"""How long nobody counts, and how long it is watched after that."""
+DASHBOARDS = 5
+RATIO, NEARLY_S = 2.0, 0.025
+"""The other webinar may make calls so much slower, or by no more than this many seconds."""
+
+
+@dataclass(slots=True)
+class Both:
+    """What was seen.
+
+    Attributes:
+        first: The webinar that is measured.
+        second: The one that comes and goes.
+        turns: Of each turn: when the second was away from, when it came, when it had gone; in seconds.
+        late_at, counted_at: When counting stopped, and went on.
+        told: What the dashboards were told, and when.
+    """
+
+    first: Hall
+    second: Hall
+    turns: list[tuple[float, float, float]] = field(default_factory=list)
+    late_at: float = 0.0
+    counted_at: float = 0.0
+    told: list[tuple[float, StatsReply]] = field(default_factory=list)
+
+
+def run_s3(plan: Plan, install: Callable[[str], object], progress: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Run it; half of the viewers are in each webinar.
+
+    Args:
+        plan: How; its minutes are not used.
+        install: Installs the schema in the database of a DSN.
+        progress: Told what is going on.
+    """
+
+    async def scenario(run: Run, doors: Doors) -> Both:
+        both = Both(await run.hall(doors, "first", title="First"), await run.hall(doors, "second", title="Second"))
+        await _evening(run, doors, both)
+        return both
+
+    run, both = conduct(plan, install, progress, scenario)
+    duration_s = run.ledger.now()
+    found = run.outcome("s3", f"S3: two webinars of {plan.viewers // 2:,}, {DASHBOARDS} dashboards each", duration_s)
+    found.marks = _marks(run, both)
+    found.plots = [
+        latency_plot(run.ledger, PING, duration_s, PING_LIMIT_S),
+        latency_plot(run.ledger, BEAT, duration_s, CALL_LIMIT_S),
+        latency_plot(run.ledger, STATS, duration_s, CALL_LIMIT_S),
+        rate_plot(run.ledger, duration_s, plan.speed, (PING, BEAT, ENTER, POLL, STATS)),
+        *found.plots,
+    ]
+    del found.options["minutes"]
+    found.summary = (
+        f"One webinar of {plan.viewers // 2:,} goes on all the time. Another one comes and goes, {TURNS} times: each"
+        f" time {plan.viewers // 2:,} enter within {RUSH_S:.0f} s, poll for messages and leave. Then nobody counts for"
+        f" {LATE_S / 60:.0f} minutes, which dashboards learn."
+    )
+    return found
+
+
+async def _evening(run: Run, doors: Doors, both: Both) -> None:
+    plan = run.plan
+    half = plan.viewers // 2
+    turns_end = DOOR_S + 2 * TURNS * TURN_S
+    total = turns_end + LATE_S + BACK_S
+    first = [
+        viewer(both.first, Visit(number, plan.real_s(run.chance.uniform(0, DOOR_S)), plan.real_s(total)))
+        for number in range(half)
+    ]
+    dashboards = []
+    for hall in (both.first, both.second):
+        host = hall.new_id()
+        await doors.service().call(rpc.webinar_grant_role(hall.webinar_id, host, "host"))
+        for number in range(DASHBOARDS):
+            caller = doors.user(host, plan.way(number), hall.label)
+            dashboards.append(dashboard(hall, caller, plan.real_s(total), _note(run, both)))
+
+    async def coming_and_going() -> None:
+        for turn in range(TURNS):
+            begin = DOOR_S + 2 * turn * TURN_S
+            comes, goes = begin + TURN_S, begin + 2 * TURN_S
+            await run.until(comes)
+            run.tell("the second webinar fills")
+            # Without Realtime: that is the most that it can ask for.
+            both.second.realtime.cut()
+            await together(
+                viewer(
+                    both.second,
+                    Visit(
+                        number,
+                        plan.real_s(comes + run.chance.uniform(0, RUSH_S)),
+                        plan.real_s(goes - run.chance.uniform(0, RUSH_S)),
+                    ),
+                )
+                for number in range(half)
+            )
+            both.second.realtime.restore()
+            both.turns.append((plan.real_s(begin), plan.real_s(comes), plan.real_s(goes)))
+
+    async def counting() -> None:
+        await run.until(turns_end)
+        run.tell("nobody counts")
+        run.held_up.set()
+        both.late_at = run.ledger.now()
+        await run.until(turns_end + LATE_S)
+        run.tell("the audience is counted again")
+        run.held_up.clear()
+        both.counted_at = run.ledger.now()
+
+    def said() -> str:
+        return f"{len(both.first.came):,} and {len(both.second.came):,} visits"
+
+    work = together([*first, *dashboards, coming_and_going(), counting()])
+    await beside(work, run.report(plan.real_s(total), said))
+
+
+def _note(run: Run, both: Both) -> Callable[[StatsReply], None]:
+    return lambda stats: both.told.append((run.ledger.now(), stats))
+
+
+def _marks(run: Run, both: Both) -> list[Mark]:
+    plan, ledger = run.plan, run.ledger
+    stats = [call.at for call in ledger.select([STATS])]
+    return [
+        status_mark(ledger.done),
+        latency_mark(ledger.select([PING], webinar="first"), "ping in the first webinar", PING_LIMIT_S),
+        latency_mark(ledger.select([BEAT], webinar="first"), "heartbeat in the first webinar", CALL_LIMIT_S),
+        latency_mark(ledger.select([ENTER], webinar="second"), "enter in the second webinar", CALL_LIMIT_S),
+        _interference(run, both),
+        _told(both, plan, "every day", lambda at: at < both.late_at, lambda one: one.degraded is None, "10 s"),
+        _told(
+            both,
+            plan,
+            "once nobody has counted for a while",
+            lambda at: both.counted_at - plan.real_s(120) <= at < both.counted_at,
+            lambda one: one.degraded == "rollup_late",
+            "30 s, for statistics are late",
+        ),
+        _told(
+            both,
+            plan,
+            "after it was counted again",
+            lambda at: at >= both.counted_at + plan.real_s(90),
+            lambda one: one.degraded is None,
+            "10 s",
+        ),
+        Mark(
+            f"requests of {2 * DASHBOARDS} dashboards in the worst minute",
+            f"<= {2 * DASHBOARDS * 7}",
+            f"{worst_window(stats, plan.real_s(60))}",
+            worst_window(stats, plan.real_s(60)) <= 2 * DASHBOARDS * 7,
+            note="one each ten seconds",
+        ),
+    ]
+
+
+def _interference(run: Run, both: Both) -> Mark:
+    """The 95th percentile of calls in the first webinar, while the second one is there over while it is not."""
+    pairs = []
+    for away, comes, goes in both.turns:
+        alone, beside_it = (
+            percentile([call.took for call in run.ledger.select((PING, BEAT), webinar="first", since=a, until=b)], 95)
+            for a, b in ((away, comes), (comes, goes))
+        )
+        if alone is not None and beside_it is not None:
+            pairs.append((alone, beside_it))
+    ratio = median(beside_it / alone for alone, beside_it in pairs) if pairs else None
+    more = median(beside_it - alone for alone, beside_it in pairs) if pairs else 0.0
+    said = "no call" if ratio is None else f"{ratio:.2f}, {more * 1000:+.1f} ms"
+    each = ", ".join(f"{a * 1000:.1f} and {b * 1000:.1f}" for a, b in pairs)
+    return Mark(
+        "first webinar, 95th percentile beside the second over that without",
+        f"<= {RATIO:g}, or less than {NEARLY_S * 1000:.0f} ms more",
+        said,
+        ratio is not None and (ratio <= RATIO or more < NEARLY_S),
+        note=f"median of {len(pairs)} turns: {each} ms",
+    )
+
+
+def _told(
+    both: Both,
+    plan: Plan,
+    when: str,
+    then: Callable[[float], bool],
+    right: Callable[[StatsReply], bool],
+    wanted: str,
+) -> Mark:
+    told = [stats for at, stats in both.told if then(at)]
+    seconds = sorted({round(stats.next_poll_s * plan.speed) for stats in told})
+    return Mark(
+        f"dashboards are told to wait, {when}",
+        wanted,
+        " and ".join(f"{one} s" for one in seconds) or "nothing",
+        bool(told) and all(map(right, told)),
+        note=f"{len(told):,} replies",
+    )
