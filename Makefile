@@ -19,7 +19,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations \
-  mutate fuzz coverage bench year test-http test-container matrix constraints vendor clean
+  mutate fuzz coverage bench year load load-hour test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -100,6 +100,18 @@ bench: $(READY) ## what things cost, measured side by side in one run, and heart
 year: $(READY) ## rotate ten million events beside heartbeats, and every job; the longest lock, in build/year.json
 	@mkdir -p build
 	@$(IN_MEMORY) $(BIN)/eventlive-db load year --out build/year.json $(if $(KIND),--kind $(KIND))
+
+# The scenarios take PostgREST from where the HTTP tests have it.
+SCENARIO = EVENTLIVE_POSTGREST=$$($(BIN)/python -m tests.support.http_parts --postgrest) $(IN_MEMORY) \
+  $(BIN)/eventlive-db load $(1) $(if $(KIND),--kind $(KIND)) --out build/load/$(2).json --html build/load/$(2).html
+
+load: $(READY) ## S1, S2 and S3 through PostgREST and psycopg, faster than life; half an hour; pages in build/load
+	@$(call SCENARIO,s1 --speed 10,s1)
+	@$(call SCENARIO,s3,s3)
+	@$(call SCENARIO,s2,s2)
+
+load-hour: $(READY) ## S1 in real time, an hour and a few minutes; its page in build/load
+	@$(call SCENARIO,s1,s1-hour)
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) $(SPREAD) --pg-kind container \

