@@ -1,19 +1,13 @@
-"""What the report is tried with: an hour's run, made up but as one might be, the same each time; and a browser."""
+"""What the report is tried with: an hour's run, made up but as one might be, the same each time."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
+import html
 import math
-import os
 import random
-import select
-import subprocess
-import sys
+import re
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m\x00\u202e 日本 'quoted' \"double\" & %0A </pre></style>-->"
@@ -293,133 +287,41 @@ def _polls(at: float) -> float:
     return 50 * min(1.0, (at - CUT_S) / 30) if CUT_S <= at < BACK_S else 0.0
 
 
-_WITH_PIPES = """
-import fcntl, os, sys
-given = [fcntl.fcntl(int(pipe), fcntl.F_DUPFD, 10) for pipe in sys.argv[1:3]]
-for place, pipe in enumerate(given, start=3):
-    os.dup2(pipe, place)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-"""Becomes the browser, which reads from 3 and writes to 4."""
+ONE_OF = {"marks": 4, "calls": 5, "statements": 1, "notes": 0}
+"""Of the hour's a mark with a note, a function with errors, a long statement."""
 
 
-class Browser:
-    """A headless Chromium, driven over a pipe by its DevTools protocol."""
+def small(**changes: Any) -> dict[str, Any]:
+    """A run with one of everything."""
+    plot = {"title": "Latency", "unit": "ms", "log": False, "limit": 8, "t": [0, 1, 2, 4]}
+    whole = hour_without_plots()
+    one_each = {name: [whole[name][index]] for name, index in ONE_OF.items()}
+    lines = [{"name": "median", "values": [1, 10, None, 8]}]
+    return {**whole, **one_each, "plots": [{**plot, "lines": lines}], "events": [{"t": 2, "text": "cut"}], **changes}
 
-    def __init__(self, program: str, profile: Path) -> None:
-        commands, self._commands = os.pipe()
-        self._answers, answers = os.pipe()
-        arguments = [
-            *(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-            *("--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"),
-        ]
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _WITH_PIPES, str(commands), str(answers), *arguments],
-            pass_fds=(commands, answers),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(commands)
-        os.close(answers)
-        self._numbers = itertools.count(1)
-        self._unread = b""
-        self._session: str | None = None
-        self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol; of the page once there is one."""
-        number = next(self._numbers)
-        session = {"sessionId": self._session} if self._session else {}
-        told = json.dumps({"id": number, "method": method, "params": parameters, **session})
-        os.write(self._commands, told.encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == number:
-                assert "error" not in answer, answer
-                result: dict[str, Any] = answer["result"]
-                return result
-            if "method" in answer:
-                self.events.append(answer)
+def plain(page: str) -> str:
+    """The words of a page, without its data, style and script."""
+    page = re.sub(r"<(style|script)>.*?</\1>|<pre class=\"raw\".*?</pre>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._unread:
-            assert select.select([self._answers], [], [], 60)[0], "the browser does not answer"
-            read = os.read(self._answers, 1 << 16)
-            assert read, "the browser has ended"
-            self._unread += read
-        message, _, self._unread = self._unread.partition(b"\0")
-        answer: dict[str, Any] = json.loads(message)
-        return answer
 
-    def open(self, page: str, folder: Path, *, width: int = 1280, scheme: str = "light", scripts: bool = True) -> None:
-        """Show a page, and forget what was told of those before."""
-        path = folder / f"{hashlib.sha256(page.encode()).hexdigest()[:16]}.html"
-        path.write_text(page, encoding="utf-8")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
-        self.until("Page.loadEventFired")
+def changed(value: Any, change: Callable[[str], str], place: str = "") -> Any:
+    """The results with each text and each name that is free changed."""
+    if isinstance(value, str):
+        return value if place in {"at", "source"} else change(value)
+    if isinstance(value, list):
+        return [changed(item, change) for item in value]
+    if isinstance(value, dict):
+        free = place in {"machine", "options", "settings", "errors"}
+        return {
+            change(name) if free else name: changed(item, change, "" if free else name) for name, item in value.items()
+        }
+    return value
 
-    def until(self, method: str, **parameters: Any) -> None:
-        """Wait for an event with these parameters, unless it has been told."""
 
-        def is_told(event: dict[str, Any]) -> bool:
-            return event.get("method") == method and parameters.items() <= event["params"].items()
-
-        while not any(map(is_told, self.events)):
-            self.events.append(self._read())
-
-    def ask(self, expression: str) -> Any:
-        """The value of an expression in the page, of what it promises where it does."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
-
-    def drawn(self) -> None:
-        """Wait until the page has drawn what it was told."""
-        self.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
-
-    def point(self, x: float, y: float, kind: str = "mouseMoved") -> None:
-        """Move the mouse, or press or release its button."""
-        pressed = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
-        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **pressed)
-
-    def click(self, x: float, y: float) -> None:
-        """Press and release the mouse."""
-        for kind in ("mousePressed", "mouseReleased"):
-            self.point(x, y, kind)
-
-    def press(self, key: str) -> None:
-        """Press a key, such as ``ArrowRight``."""
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
-
-    def complaints(self) -> list[dict[str, Any]]:
-        """Errors and messages of the console, exceptions, and boxes that a script opened."""
-        told = {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Page.javascriptDialogOpening"}
-        return [event for event in self.events if event["method"] in told]
-
-    def requests(self) -> list[str]:
-        """Addresses that were asked for, the page's own included, and not what it holds inside itself."""
-        asked = (e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent")
-        return [address for address in asked if not address.startswith("data:")]
-
-    def close(self) -> None:
-        """End it."""
-        self._session = None
-        try:
-            self.call("Browser.close")
-        finally:
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            os.close(self._commands)
-            os.close(self._answers)
+def drawn_points(page: str, plot: int) -> list[tuple[float, float]]:
+    """Where the lines of a plot go, in thousandths of width and height from the upper left."""
+    figure = page.split("<figure ")[plot + 1].partition("</figure>")[0]
+    paths = re.findall(r'<path class="line[^"]*" data-line="\d+" d="([^"]*)"', figure)
+    return [(float(x), float(y)) for path in paths for x, y in re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", path)]
