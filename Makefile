@@ -19,7 +19,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations \
-  mutate fuzz coverage bench year load load-hour test-http test-container matrix constraints vendor clean
+  mutate fuzz coverage bench bench-long year load load-hour test-http test-container matrix constraints vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -96,6 +96,9 @@ test-http: $(READY) ## the tests through a real PostgREST, with supabase-js and 
 bench: $(READY) ## what things cost, measured side by side in one run, and heartbeats beside each job; figures in build/
 	@$(IN_MEMORY) $(BIN)/eventlive-db bench --out build/bench.json $(if $(KIND),--kind $(KIND))
 	@$(IN_MEMORY) $(BIN)/eventlive-db load year --rows 300000 --pieces 5000 --out build/bench-jobs.json $(if $(KIND),--kind $(KIND))
+
+bench-long: $(READY) ## pings among up to ten million, beside a held snapshot, and of a million viewers: forty minutes, 6 GB
+	@$(IN_MEMORY) $(BIN)/eventlive-db bench growth snapshot million --out build/bench-long.json $(if $(KIND),--kind $(KIND))
 
 year: $(READY) ## rotate ten million events beside heartbeats, and every job; the longest lock, in build/year.json
 	@mkdir -p build

@@ -9,16 +9,32 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """What a contender did, timed by itself: another program's start is no part of it.
+
+    Attributes:
+        done: How often.
+        seconds: In which time.
+    """
+
+    done: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Contender:
     """One way to do it.
 
     Args:
         name: As it stands in the table.
-        work: Does it again and again until the time (of ``time.perf_counter``) has come, and says how often.
+        work: Does it again and again until the time (of ``time.perf_counter``) has come, and says how often; or,
+            where it takes the time itself, how often and in how many seconds.
+        reset: Called before each turn, untimed: nobody pays for what the one before has left.
     """
 
     name: str
-    work: Callable[[float], int]
+    work: Callable[[float], int | Timed]
+    reset: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +101,23 @@ def compare(
         raise ValueError(msg)
     rates: dict[str, list[float]] = {name: [] for name in names}
     for contender in contenders:
-        contender.work(time.perf_counter() + slice_s / 4)  # caches fill, connections are made
+        _turn(contender, slice_s / 4)  # caches fill, connections are made
     for turn in range(rounds):
         progress(f"{title}: round {turn + 1} of {rounds}")
         first = turn % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):
-            started = time.perf_counter()
-            done = contender.work(started + slice_s)
-            rates[contender.name].append(done / (time.perf_counter() - started))
+            rates[contender.name].append(_turn(contender, slice_s))
     return Comparison(title, unit, base, rates, dict(targets or {}))
+
+
+def _turn(contender: Contender, slice_s: float) -> float:
+    """The rate of one turn."""
+    contender.reset()
+    started = time.perf_counter()
+    done = contender.work(started + slice_s)
+    if isinstance(done, Timed):
+        return done.done / done.seconds
+    return done / (time.perf_counter() - started)
 
 
 def repeat(action: Callable[[], object]) -> Callable[[float], int]:

@@ -1,4 +1,23 @@
-"""The results of a benchmark run, with what they were measured on."""
+"""The results of a benchmark run, with what they were measured on.
+
+The file is one JSON object::
+
+    {"at": "2026-01-01T00:00:00+00:00",
+     "machine": {"cores": "2", ...},
+     "marks": [{"name", "wanted", "found", "passed", "source", "note"}],
+     "comparisons": [{"title", "unit", "base",
+                      "ratios": {contender: of the base, median of the rounds},
+                      "targets": {contender: the ratio that is wanted at least},
+                      "medians": {contender: rate}, "rates": {contender: [rate of each round]}}],
+     "figures": {name: {"value", "unit"}},
+     "plots": [{"title", "unit", "log", "limit", "t": [seconds since the beginning],
+                "lines": [{"name", "values": [one for each t, null where there is none]}],
+                "events": [{"t", "text"}]}],
+     "skipped": {part: why},
+     "notes": [what the figures do not say themselves]}
+
+Marks and plots are those of the results of a scenario, so that the same page draws both.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +25,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +38,48 @@ from eventlive_db.load.bench.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that has to be so.
+
+    Attributes:
+        name: What was looked at.
+        wanted: What it has to be, in words.
+        found: What it is, in words.
+        passed: Whether that will do.
+        note: What else there is to say.
+    """
+
+    name: str
+    wanted: str
+    found: str
+    passed: bool
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Something over time.
+
+    Attributes:
+        title: What it shows.
+        unit: Of the values.
+        t: Seconds since the beginning.
+        lines: By name, a value for each of them; None where there is none.
+        limit: What the values should keep to, where there is such a thing.
+        log: Whether the values are better seen on a logarithmic scale.
+        events: What happened meanwhile, and when.
+    """
+
+    title: str
+    unit: str
+    t: Sequence[float]
+    lines: Mapping[str, Sequence[float | None]]
+    limit: float | None = None
+    log: bool = False
+    events: Sequence[tuple[float, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """All of a run.
 
@@ -26,20 +87,43 @@ class Results:
         comparisons: What was measured side by side.
         figures: Single figures, by name: value, unit.
         machine: What it ran on.
+        marks: What had to be so.
+        plots: What was measured over time.
+        skipped: Parts that could not be measured, and why.
+        notes: What the figures do not say themselves.
     """
 
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[Comparison] = ()
     figures: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     machine: Mapping[str, str] = field(default_factory=dict)
+    marks: Sequence[Mark] = ()
+    plots: Sequence[Plot] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def missed(self) -> list[str]:
         """Every target that was missed, in words."""
-        return [
+        ratios = [
             f"{comparison.title}: {name} has {comparison.ratio(name):.2f} of {comparison.base},"
             f" not {comparison.targets[name]:.2f}"
             for comparison in self.comparisons
             for name in comparison.missed()
         ]
+        return ratios + [f"{mark.name}: {mark.found}, not {mark.wanted}" for mark in self.marks if not mark.passed]
+
+
+def merge(parts: Iterable[Results], machine: Mapping[str, str]) -> Results:
+    """The results of several parts as those of one run."""
+    found = list(parts)
+    return Results(
+        [comparison for part in found for comparison in part.comparisons],
+        {name: figure for part in found for name, figure in part.figures.items()},
+        machine,
+        [mark for part in found for mark in part.marks],
+        [plot for part in found for plot in part.plots],
+        {name: why for part in found for name, why in part.skipped.items()},
+        [note for part in found for note in part.notes],
+    )
 
 
 def machine_of(server_version: str) -> dict[str, str]:
@@ -65,10 +149,21 @@ def _processor() -> str:
 
 
 def as_json(results: Results) -> dict[str, Any]:
-    """For a file: ratios first, and every raw figure."""
+    """For a file: what had to be so and ratios first, and every raw figure."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": dict(results.machine),
+        "marks": [
+            {
+                "name": mark.name,
+                "wanted": mark.wanted,
+                "found": mark.found,
+                "passed": mark.passed,
+                "source": "measured",
+                "note": mark.note,
+            }
+            for mark in results.marks
+        ],
         "comparisons": [
             {
                 "title": comparison.title,
@@ -82,6 +177,20 @@ def as_json(results: Results) -> dict[str, Any]:
             for comparison in results.comparisons
         ],
         "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in results.figures.items()},
+        "plots": [
+            {
+                "title": plot.title,
+                "unit": plot.unit,
+                "log": plot.log,
+                "limit": plot.limit,
+                "t": list(plot.t),
+                "lines": [{"name": name, "values": list(values)} for name, values in plot.lines.items()],
+                "events": [{"t": t, "text": text} for t, text in plot.events],
+            }
+            for plot in results.plots
+        ],
+        "skipped": dict(results.skipped),
+        "notes": list(results.notes),
     }
 
 
