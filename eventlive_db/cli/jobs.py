@@ -33,9 +33,10 @@ from eventlive_db.jobs import (
     work,
 )
 from eventlive_db.jobs import check as look_at_jobs
-from eventlive_db.jobs.catalog import schedule_problem
+from eventlive_db.jobs.catalog import MISSING, PUT_BACK, schedule_problem
 from eventlive_db.jobs.crew import GRACE_S
 from eventlive_db.jobs.errors import unusable
+from eventlive_db.jobs.pg_cron_runs import doubt
 from eventlive_db.jobs.running import ATTEMPTS
 
 UNWELL = 1
@@ -169,12 +170,13 @@ def run(
         )
     elif not chosen:
         typer.echo("nothing is due")
-    unread = (
-        [] if names or everything else [job for job in found.jobs if job.enabled and schedule_problem(job.schedule)]
-    )
-    for job in unread:
-        typer.echo(f"eventlive-db: {job.name}: {schedule_problem(job.schedule)}", err=True)
-    if unread or any(run.failed for run in runs):
+    left = [] if names else [f"{name} {MISSING}; {PUT_BACK}" for name in found.missing]
+    if not (names or everything):
+        problems = ((job, schedule_problem(job.schedule)) for job in found.jobs if job.enabled)
+        left += [f"{job.name}: {problem}" for job, problem in problems if problem]
+    for line in left:
+        typer.echo(f"eventlive-db: {line}", err=True)
+    if left or any(run.failed for run in runs):
         raise typer.Exit(UNWELL)
 
 
@@ -182,6 +184,8 @@ def _chosen(found: Look, names: list[str], everything: bool) -> list[str]:
     """Which jobs to run, in which order."""
     known = [job.name for job in found.jobs]
     for name in names:
+        if name in found.missing:
+            raise JobsError(f"{name} {MISSING}", PUT_BACK.capitalize(), token="missing_job")
         if name not in known:
             raise JobsError(f"there is no job {name[:100]!r}", f"There are {', '.join(known)}", token="unknown_job")
     if names:
@@ -245,13 +249,20 @@ def _loop(dsn: str, as_json: bool, attempts: int, grace_s: float, max_seconds: f
 def schedule(dsn: DsnOption = None, cron_database: CronDatabaseOption = None, print_sql: PrintOption = False) -> None:
     """Have pg_cron run the jobs: one entry for each that is enabled. Again is no harm.
 
-    The entries belong to the role that makes them, and run as it.
+    The entries belong to the role that makes them, and run as it. A note says where pg_cron may not be let in.
 
     Exit status: 0; 2 when it failed.
     """
     with _failures(), _cron(check_dsn(dsn), cron_database) as (jobs, connection, cron, database):
         found = pg_cron.entries(connection, database)
         _make(connection, pg_cron.plan(cron, jobs.jobs, found, database), print_sql)
+        for name in jobs.missing:
+            typer.echo(f"eventlive-db: {name} {MISSING}; {PUT_BACK}", err=True)
+        if not print_sql:
+            own = [entry for entry in pg_cron.entries(connection, database) if entry.role == cron.role]
+            if said := doubt(connection, own):
+                where = f" --cron-database {cron.database}" if cron.database != database else ""
+                typer.echo(f"note: {said}; 'jobs check{where}' says what came of it")
 
 
 @app.command()
@@ -291,19 +302,19 @@ def _make(connection: psycopg.Connection[Any], steps: list[pg_cron.Step], print_
 
 
 @app.command()
-def check(dsn: DsnOption = None, as_json: JsonOption = False) -> None:
-    """Say whether all jobs are well. For monitoring.
+def check(dsn: DsnOption = None, cron_database: CronDatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Say whether all jobs are well, and what pg_cron says of those that it could not run. For monitoring.
 
-    Exit status: 0 all are well, or switched off; 1 one is failing, late or never ran, or has a schedule that cannot be
-    read; 2 when it cannot be told.
+    Exit status: 0 all are well, or switched off; 1 one is failing, late or never ran, its row is missing, or its
+    schedule cannot be read; 2 when it cannot be told.
     """
     with _failures():
         target = check_dsn(dsn)
         with closing(connect(target, "check")) as connection:
-            found, jobs = look_at_jobs(connection, target), look(connection)
+            found = look_at_jobs(connection, target, cron_database)
             if as_json:
-                starts = {job.name: job for job in jobs.jobs}
-                typer.echo(json.dumps(view.check_object(found, starts, jobs.now)))
+                starts = {job.name: job for job in found.looked.jobs}
+                typer.echo(json.dumps(view.check_object(found, starts, found.looked.now)))
             else:
                 typer.echo("\n".join(view.check_lines(found)))
     if not found.healthy:

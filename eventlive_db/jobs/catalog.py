@@ -8,19 +8,25 @@ from typing import Any
 
 import psycopg
 
-from eventlive_db.jobs.errors import JobsError, ScheduleError
-from eventlive_db.jobs.schedules import parse_schedule
+from eventlive_db.jobs.errors import ScheduleError
+from eventlive_db.jobs.schedules import TOLERANCE, parse_schedule
 from eventlive_db.jobs.session import read
 
 STOPPED = "stopped with its runner"
 """The error of a run that was ended because its runner was asked to end. It counts as if it had not begun."""
 
-UNHEALTHY = frozenset({"failing", "late", "never_ran"})
+MISSING = "is not in eventlive.jobs"
+"""What is the matter with a job whose row is gone."""
+
+PUT_BACK = "put its row back, and switch it off there if it is not to run"
+"""What is to be done about it."""
+
+UNHEALTHY = frozenset({"failing", "late", "never_ran", "missing"})
 """States of a job in which somebody should look."""
 
 # The quick and frequent ones first: none of them waits for a nightly one.
 _JOBS = """
-select j.name, j.schedule, j.enabled,
+select coalesce(j.name, k.name), j.schedule, j.enabled,
        (
             select r.started_at
               from eventlive.job_runs r
@@ -29,20 +35,26 @@ select j.name, j.schedule, j.enabled,
              limit 1
        ),
        pg_catalog.clock_timestamp()
-  from eventlive.jobs j
- order by j.max_age, j.name
+  from eventlive.known_jobs() k
+  full join eventlive.jobs j on j.name = k.name
+ order by j.max_age, 1
 """
 _HEALTH = """
 select h.name, h.state, h.detail, h.schedule, h.max_age, h.last_success_at, h.running_since, h.last_error
   from eventlive.job_health() h
  order by h.name
 """
+# The last start counts, as above: an earlier one that lies ahead of it was written by a clock that was wrong.
 _BEGUN = """
-select r.started_at
-  from eventlive.job_runs r
- where r.job_name = %s and r.started_at >= %s and r.error is distinct from %s
- order by r.run_id desc
- limit 1
+select l.started_at
+  from (
+        select r.started_at
+          from eventlive.job_runs r
+         where r.job_name = %s and r.error is distinct from %s
+         order by r.run_id desc
+         limit 1
+       ) l
+ where l.started_at between %s and pg_catalog.clock_timestamp() + %s
 """
 
 
@@ -69,10 +81,12 @@ class Look:
 
     Attributes:
         jobs: The most frequent first.
+        missing: Names of those that are known and have no row any more.
         now: The time by the clock of the database, which is the one that counts.
     """
 
     jobs: list[Job]
+    missing: list[str]
     now: datetime
 
 
@@ -82,10 +96,10 @@ class Health:
 
     Attributes:
         name: Its name.
-        state: ok, running, disabled, failing, late or never_ran.
+        state: ok, running, disabled, failing, late, never_ran, or missing: its row is gone.
         detail: A sentence.
-        schedule: Its schedule, as it is written.
-        max_age: Without a success for this long it is late.
+        schedule: Its schedule, as it is written; none where it is missing.
+        max_age: Without a success for this long it is late; none where it is missing.
         last_success_at: End of its last run without an error.
         running_since: When the run that is under way began.
         last_error: Why its last run failed; none where it did not.
@@ -94,8 +108,8 @@ class Health:
     name: str
     state: str
     detail: str
-    schedule: str
-    max_age: timedelta
+    schedule: str | None
+    max_age: timedelta | None
     last_success_at: datetime | None
     running_since: datetime | None
     last_error: str | None
@@ -103,7 +117,7 @@ class Health:
     @property
     def bad_schedule(self) -> str:
         """Why its schedule cannot be read; empty where it can, or where it does not matter."""
-        return "" if self.state == "disabled" else schedule_problem(self.schedule)
+        return "" if self.schedule is None or self.state == "disabled" else schedule_problem(self.schedule)
 
     @property
     def healthy(self) -> bool:
@@ -146,13 +160,8 @@ def schedule_problem(text: str) -> str:
 def look(connection: psycopg.Connection[Any]) -> Look:
     """Read all jobs."""
     rows = read(connection, _JOBS, STOPPED)
-    if not rows:
-        raise JobsError(
-            "eventlive.jobs has no rows for this role",
-            "Grant it the role that owns the schema: grant eventlive_owner to <role>",
-            token="not_allowed",
-        )
-    return Look([Job(*row[:4]) for row in rows], rows[0][4])
+    present = [row for row in rows if row[1] is not None]
+    return Look([Job(*row[:4]) for row in present], [row[0] for row in rows if row[1] is None], rows[0][4])
 
 
 def health(connection: psycopg.Connection[Any]) -> list[Health]:
@@ -162,7 +171,7 @@ def health(connection: psycopg.Connection[Any]) -> list[Health]:
 
 def begun_since(connection: psycopg.Connection[Any], name: str, since: datetime) -> bool:
     """Whether somebody has started a job since then."""
-    return bool(read(connection, _BEGUN, name, since, STOPPED))
+    return bool(read(connection, _BEGUN, name, STOPPED, since, TOLERANCE))
 
 
 def work(connection: psycopg.Connection[Any], name: str) -> Work:

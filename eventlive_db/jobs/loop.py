@@ -11,7 +11,7 @@ from functools import partial
 
 import psycopg
 
-from eventlive_db.jobs.catalog import Job, Look, look
+from eventlive_db.jobs.catalog import MISSING, PUT_BACK, Job, Look, look
 from eventlive_db.jobs.crew import GRACE_S, Stop, Task, wind_up
 from eventlive_db.jobs.errors import JobsError, ScheduleError, describe, unusable
 from eventlive_db.jobs.running import ATTEMPTS, Run, Runner
@@ -27,7 +27,7 @@ class Notice:
     """Something other than a run that is to be told.
 
     Attributes:
-        kind: ``begun``, ``away``, ``back``, ``bad_schedule``, ``good_schedule`` or ``left``.
+        kind: ``begun``, ``away``, ``back``, ``missing``, ``bad_schedule``, ``good_schedule`` or ``left``.
         text: A sentence.
         job: The job, where it is about one.
     """
@@ -95,6 +95,7 @@ class Loop:
         self._once_each, self._random = once_each, random
         self._runner = partial(Runner, dsn, attempts=attempts, random=random)
         self._jobs: dict[str, _Watched] = {}
+        self._missing: list[str] = []
         self._clock: _Clock | None = None
         self._look_at = float("-inf")
         self._away = 0
@@ -156,6 +157,10 @@ class Loop:
     def _take(self, found: Look) -> None:
         """Take over what was read; what is remembered of each job stays."""
         self._clock = _Clock(found.now)
+        for name in found.missing:
+            if name not in self._missing:
+                self._tell(Notice("missing", f"{MISSING}; {PUT_BACK}", name))
+        self._missing = found.missing
         before, self._jobs = self._jobs, {}
         for job in found.jobs:
             watched = before.pop(job.name, None) or _Watched(job)

@@ -1,4 +1,4 @@
-"""Jobs as entries of pg_cron: who has which, what would have to change, and what pg_cron says went wrong.
+"""Jobs as entries of pg_cron: who has which, and what would have to change.
 
 Known here are pg_cron 1.3 and later: 1.4 brought ``schedule_in_database``, 1.5 schedules in seconds. An entry belongs
 to the role that made it, which runs it and alone sees it, but for superusers.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -36,19 +35,10 @@ select e.extversion,
  where e.extname = 'pg_cron'
 """
 _ENTRIES = """
-select j.jobid, j.jobname::text, j.schedule, j.command, j.active, j.username, j.database
+select j.jobid, j.jobname::text, j.schedule, j.command, j.active, j.username, j.database, j.nodename, j.nodeport
   from cron.job j
  where j.jobname::text like 'eventlive:%%' or j.command like 'call eventlive.run\\_job(%%'
  order by j.jobname, j.username
-"""
-_LAST_ERROR = """
-select d.return_message
-  from cron.job_run_details d
- where d.command = %s and d.database = %s and d.status = 'failed'
-   -- Where it could not even connect, it records no time.
-   and coalesce(d.start_time, d.end_time, 'infinity') > coalesce(%s, '-infinity'::timestamptz)
- order by d.runid desc
- limit 1
 """
 
 
@@ -69,7 +59,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of pg_cron that runs one of the jobs."""
+    """One entry of pg_cron that runs one of the jobs, and where pg_cron connects to for it."""
 
     id: int
     name: str
@@ -78,6 +68,8 @@ class Entry:
     active: bool
     role: str
     database: str
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +89,18 @@ class Step:
     note: str = ""
 
 
-def cron_database(connection: psycopg.Connection[Any]) -> str | None:
-    """The database in which pg_cron keeps its entries; none where it is not loaded or this role may not know."""
+def setting(connection: psycopg.Connection[Any], name: str) -> str | None:
+    """What a setting of pg_cron says; none where it is not loaded or this role may not know."""
     try:
-        [(found,)] = read(connection, "select pg_catalog.current_setting('cron.database_name', true)")
+        [(found,)] = read(connection, "select pg_catalog.current_setting(%s, true)", f"cron.{name}")
     except pg.InsufficientPrivilege:
         return None
     return found or None
+
+
+def cron_database(connection: psycopg.Connection[Any]) -> str | None:
+    """The database in which pg_cron keeps its entries; none where it is not loaded or this role may not know."""
+    return setting(connection, "database_name")
 
 
 def find_cron(connection: psycopg.Connection[Any]) -> Cron:
@@ -136,12 +133,6 @@ def entries(connection: psycopg.Connection[Any], database: str) -> list[Entry]:
 def command(name: str) -> str:
     """What an entry runs."""
     return f"call eventlive.run_job({quoted(name)})"
-
-
-def last_error(connection: psycopg.Connection[Any], name: str, database: str, since: datetime | None) -> str | None:
-    """What pg_cron says of the last run of a job that failed since then; of any, where nothing is given."""
-    rows = read(connection, _LAST_ERROR, command(name), database, since)
-    return " ".join(rows[0][0].split()) if rows and rows[0][0] else None
 
 
 def plan(cron: Cron, jobs: Sequence[Job], found: Sequence[Entry], database: str) -> list[Step]:

@@ -89,7 +89,7 @@ def health_table(jobs: list[Health], starts: dict[str, Job], now: datetime) -> T
     for job in jobs:
         at = next_start(job, starts, now)
         text = job.bad_schedule or job.detail
-        table.add_row(job.name, job.state, job.schedule, f"{at:%m-%d %H:%M:%S}" if at else "", text)
+        table.add_row(job.name, job.state, job.schedule or "", f"{at:%m-%d %H:%M:%S}" if at else "", text)
     return table
 
 
@@ -103,7 +103,7 @@ def health_object(job: Health, starts: dict[str, Job], now: datetime) -> dict[st
         "detail": job.detail,
         "schedule": job.schedule,
         "schedule_problem": job.bad_schedule or None,
-        "max_age_s": job.max_age.total_seconds(),
+        "max_age_s": job.max_age.total_seconds() if job.max_age else None,
         "last_success_at": _stamp(job.last_success_at),
         "running_since": _stamp(job.running_since),
         "last_start_at": _stamp(starts[job.name].last_start) if job.name in starts else None,
@@ -114,7 +114,7 @@ def health_object(job: Health, starts: dict[str, Job], now: datetime) -> dict[st
 
 def next_start(job: Health, starts: dict[str, Job], now: datetime) -> datetime | None:
     """When it is to be started next; now where it is due."""
-    if job.state == "disabled" or job.bad_schedule or job.name not in starts:
+    if job.schedule is None or job.state == "disabled" or job.bad_schedule or job.name not in starts:
         return None
     schedule, last = parse_schedule(job.schedule), starts[job.name].last_start
     return now if schedule.due_since(last, now) else schedule.next_after(last, now)

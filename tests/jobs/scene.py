@@ -105,6 +105,11 @@ def runs(db: EventliveDatabase, job: str) -> list[tuple[bool, str | None]]:
     )
 
 
+def take_away(db: EventliveDatabase, *names: str) -> None:
+    """Delete the rows of jobs, and so what they ran."""
+    db.admin.execute("delete from eventlive.jobs where name = any (%s)", [list(names)])
+
+
 def environment() -> dict[str, str]:
     """That of a program of these tests, without a database of its own."""
     return {name: value for name, value in os.environ.items() if name not in {"EVENTLIVE_DSN", "PGDATABASE"}}

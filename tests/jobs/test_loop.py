@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from eventlive_db.jobs import JobsError, Loop, Notice, Run, Stop
+from eventlive_db.jobs import JobsError, Loop, Notice, Run, Runner, Stop
 from eventlive_db.jobs.catalog import STOPPED
 from tests.jobs.scene import (
     JOBS,
@@ -23,6 +23,7 @@ from tests.jobs.scene import (
     runs,
     samples,
     set_number,
+    take_away,
     waiting,
 )
 from tests.support.database import EventliveDatabase
@@ -129,6 +130,23 @@ def test_times_that_were_missed_are_made_up_for_once(ago: str, db: EventliveData
     assert len(runs(db, "rollup_live")) == 2
 
 
+@pytest.mark.parametrize("ahead", ["2 hours", "61 seconds"])
+def test_a_start_by_a_clock_that_was_ahead_leaves_no_job_to_another_runner(ahead: str, db: EventliveDatabase) -> None:
+    """A runner asks whether another has begun the job since it was due; what lies ahead is no answer to that."""
+    only(db, rollup_live="1 second")
+    since = db.value("select clock_timestamp()")
+    db.admin.execute(
+        "insert into eventlive.job_runs (job_name, started_at, finished_at)"
+        " select 'rollup_live', t.at, t.at from (select now() + %s::interval as at) t",
+        [ahead],
+    )
+    assert Runner(db.dsn, "rollup_live", unless_since=since).run().outcome == "done"
+    assert Runner(db.dsn, "rollup_live", unless_since=since).run().outcome == "begun_elsewhere", "that was one in time"
+    director = Director(db, [("done", "")] * 3)
+    director.run()
+    assert {event.outcome for event in director.told if isinstance(event, Run)} == {"done"}
+
+
 class Director:
     """Runs a loop, and does something at each thing that it tells.
 
@@ -172,6 +190,30 @@ def test_a_job_that_is_switched_off_meanwhile_runs_no_more(db: EventliveDatabase
     off = "update eventlive.jobs set enabled = name = 'purge_presence'"
     Director(db, [("done", off), ("done", ""), ("done", ""), ("done", "")]).run()
     assert len(runs(db, "purge_presence")) > len(runs(db, "rollup_live"))
+
+
+def test_a_job_that_is_missing_is_told_once_and_runs_when_it_is_back(db: EventliveDatabase) -> None:
+    """Also where the first look finds it missing."""
+    only(db, rollup_live="1 second", purge_presence="1 second")
+    take_away(db, "purge_messages", "purge_presence")
+    statement = "insert into eventlive.jobs (name, schedule, max_age, description)"
+    back = f"{statement} values ('purge_presence', '1 second', '2 hours', 'Back.')"
+    off = "update eventlive.jobs set enabled = name = 'purge_presence'"
+    again = "delete from eventlive.jobs where name = 'purge_presence'"
+    director = Director(db, [("missing", ""), ("missing", ""), ("done", back + "; " + off), ("done", "")])
+    director.run()
+    assert [(event.kind, event.job) for event in director.told if isinstance(event, Notice)] == [
+        ("begun", ""), ("missing", "purge_messages"), ("missing", "purge_presence"),
+    ]  # fmt: skip
+    done = [event.job for event in director.told if isinstance(event, Run)]
+    assert (done[0], done[-1]) == ("rollup_live", "purge_presence")
+
+    only(db, rollup_live="1 second", purge_presence="1 second")
+    director = Director(db, [("missing", ""), ("done", again), ("missing", "")])
+    director.run()
+    assert [event.job for event in director.told if isinstance(event, Notice)] == [
+        "", "purge_messages", "purge_presence",
+    ]  # fmt: skip
 
 
 def test_what_fails_is_told_and_run_again_at_the_next_time(db: EventliveDatabase) -> None:

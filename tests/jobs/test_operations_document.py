@@ -14,7 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from eventlive_db.cli.jobs import app
-from tests.jobs.scene import ROOT, jobs
+from eventlive_db.jobs.catalog import UNHEALTHY
+from eventlive_db.jobs.pg_cron_runs import REFUSED
+from tests.jobs.scene import ROOT, jobs, jobs_json, take_away
 from tests.support.database import EventliveDatabase
 
 TEXT = (ROOT / "docs" / "operations.md").read_text()
@@ -37,6 +39,31 @@ def test_every_setting_of_retention_is_named(db: EventliveDatabase) -> None:
         "select array_agg(key) from eventlive.settings where key like '%%retention%%' or key like 'job%%'"
     )
     assert [key for key in keys if f"`{key}`" not in TEXT] == []
+
+
+def test_a_row_that_is_missing_is_put_back_as_the_text_says(db: EventliveDatabase) -> None:
+    before = db.rows("select name, schedule, max_age, enabled from eventlive.jobs order by name")
+    assert jobs_json("run", "--all", dsn=db.dsn)["passed"]
+    take_away(db, "rollup_live")
+    [(state, job)] = [(p["state"], p["job"]) for p in jobs_json("check", dsn=db.dsn, status=1)["problems"]]
+    assert (state, job) == ("missing", "rollup_live")
+    assert f"| `{state}` |" in TEXT
+    [statement] = re.findall(r"^insert into eventlive\.jobs .*?;$", TEXT, re.M | re.S)
+    db.admin.execute("set role eventlive_owner")
+    db.admin.execute(statement.encode())
+    assert db.rows("select name, schedule, max_age, enabled from eventlive.jobs order by name") == before
+    assert jobs_json("run", "rollup_live", dsn=db.dsn)["passed"]
+    assert jobs("check", dsn=db.dsn) == "all jobs are well\n"
+
+
+def test_every_state_has_its_line() -> None:
+    for state in UNHEALTHY | {"bad_schedule"}:
+        assert re.search(rf"^\| `{state}`", TEXT, re.M), state
+
+
+def test_what_lets_pg_cron_in_is_said() -> None:
+    for words in ("cron.use_background_workers = on", "`.pgpass`", "pg_hba.conf", REFUSED):
+        assert words in TEXT, words
 
 
 def commands() -> list[list[str]]:

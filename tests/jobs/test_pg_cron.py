@@ -269,22 +269,36 @@ def test_the_check_knows_what_pg_cron_said_and_which_job_has_no_entry(
     assert "note: pg_cron has no active entry for purge_messages" in jobs("check", dsn=station.home)
 
     home.admin.execute("insert into eventlive.job_runs (job_name, started_at) values ('rollup_live', now())")
-    home.admin.execute(
-        "insert into cron.job_run_details (runid, database, username, command, status, return_message)"
-        " values (1, %s, 'postgres', 'call eventlive.run_job(''rollup_live'')', 'failed', E'ERROR:  out of\\norder')",
-        [HOME],
-    )
+    record(home, 1, "failed", "ERROR:  out of\norder")
     [problem] = jobs_json("check", dsn=station.home, status=1)["problems"]
     assert problem["detail"].endswith("; pg_cron: ERROR: out of order")
-    # One of before the last success is not the cause.
-    home.admin.execute("update cron.job_run_details set start_time = now() - interval '1 day' where runid = 1")
+    # What ended well since then is not the cause, nor what failed before the last success.
+    record(home, 2, "succeeded", "CALL")
     [problem] = jobs_json("check", dsn=station.home, status=1)["problems"]
     assert "pg_cron" not in problem["detail"]
+    record(home, 3, "failed", "ERROR:  of yesterday", "1 day")
+    [problem] = jobs_json("check", dsn=station.home, status=1)["problems"]
+    assert "pg_cron" not in problem["detail"]
+    record(home, 4, "failed", "ERROR:  of today", "0 s")
+    record(home, 5, "running", "")
+    [problem] = jobs_json("check", dsn=station.home, status=1)["problems"]
+    assert problem["detail"].endswith("; pg_cron: ERROR: of today")
     # Seen from another database, it is asked where it is.
     jobs("run", "--all", dsn=station.apart)
     jobs("schedule", dsn=station.apart)
     home.admin.execute(f"select cron.unschedule('eventlive:rollup_live@{APART}')".encode())
     assert "no active entry for rollup_live" in jobs("check", dsn=station.apart)
+
+
+def record(home: EventliveDatabase, number: int, status: str, message: str, ago: str | None = None) -> None:
+    """A run of rollup_live, as pg_cron records it: without a time where it could not begin."""
+    home.admin.execute(
+        "insert into cron.job_run_details"
+        " (jobid, runid, database, username, command, status, return_message, start_time)"
+        " select j.jobid, %s, j.database, j.username, j.command, %s, %s, now() - %s::interval from cron.job j"
+        " where j.jobname = 'eventlive:rollup_live'",
+        [number, status, message, ago],
+    )
 
 
 @pytest.mark.slow

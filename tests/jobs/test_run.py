@@ -24,6 +24,7 @@ from tests.jobs.scene import (
     program,
     runs,
     set_number,
+    take_away,
     wait_after_step,
     waiting,
 )
@@ -189,6 +190,40 @@ def test_a_schedule_that_cannot_be_read_is_the_fault_of_that_job_alone(db: Event
     [problem] = jobs_json("check", dsn=db.dsn, status=1)["problems"]
     assert (problem["job"], problem["state"]) == ("rollup_live", "bad_schedule")
     assert "cannot be read" in jobs("list", dsn=db.dsn)
+
+
+def test_a_job_whose_row_is_gone_is_named(db: EventliveDatabase) -> None:
+    assert jobs_json("run", "--all", dsn=db.dsn)["passed"]
+    take_away(db, "rollup_live")
+    assert jobs("check", dsn=db.dsn, status=1).splitlines() == [
+        "rollup_live: missing: is not in eventlive.jobs; put its row back, and switch it off there if it is not to run",
+        "1 of 8 jobs are not well",
+    ]
+    found = jobs_json("check", dsn=db.dsn, status=1)
+    [problem] = found["problems"]
+    assert (problem["job"], problem["state"], found["healthy"]) == ("rollup_live", "missing", False)
+    [job] = [job for job in found["jobs"] if job["name"] == "rollup_live"]
+    assert job["healthy"] is False
+    assert {job[key] for key in ("schedule", "schedule_problem", "max_age_s", "next_start_at", "last_start_at")} == {
+        None
+    }
+    assert "rollup_live" in jobs("list", dsn=db.dsn)
+    assert jobs_json("list", dsn=db.dsn)["jobs"] == found["jobs"]
+
+    # Whoever runs the others is told, unless it is about others.
+    for arguments in (["run"], ["run", "--all"]):
+        assert "eventlive-db: rollup_live is not in eventlive.jobs; put its row back" in jobs(
+            *arguments, dsn=db.dsn, status=1
+        )
+    assert "rollup_live" not in jobs("run", "purge_messages", dsn=db.dsn)
+    assert "Put its row back" in jobs("run", "rollup_live", dsn=db.dsn, status=2)
+
+    # All of them.
+    take_away(db, *JOBS)
+    problems = jobs_json("check", dsn=db.dsn, status=1)["problems"]
+    assert {problem["job"]: problem["state"] for problem in problems} == dict.fromkeys(JOBS, "missing")
+    assert jobs("run", dsn=db.dsn, status=1).count("is not in eventlive.jobs") == len(JOBS)
+    assert jobs("list", dsn=db.dsn).count("missing") == len(JOBS)
 
 
 def test_never_ran_is_a_problem(db: EventliveDatabase) -> None:
