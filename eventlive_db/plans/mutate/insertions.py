@@ -76,6 +76,7 @@ def take_lock(catalog: Catalog, function: Function, cases: tuple[str, ...]) -> I
             f"lock table {table.sql} in share row exclusive mode;",
             cases,
             "give a case that runs it a budget of locks",
+            held=f"each call that runs it locks {table.name} as strongly anyway",
         )
 
 
@@ -118,6 +119,7 @@ def _inserted(
     cases: tuple[str, ...],
     advice: str,
     not_counted: str = "",
+    held: str = "",
     before: str = "",
     after: str = "",
 ) -> Mutant:
@@ -128,6 +130,7 @@ def _inserted(
         undo=f"{function.definition};{after}",
         cases=cases,
         advice=advice,
+        held=held,
         not_counted=not_counted,
     )
 

@@ -63,6 +63,7 @@ class Mutant:
         larger: Whether it is also tried at the next larger size.
         hot: Whether committed calls are to show it, as a lower share of heap-only updates.
         cheap: Whether it does no harm where nothing becomes dearer.
+        held: Why no budget could reject it, where no call holds more or stronger locks for it; empty where one could.
         not_counted: Why it is not tried at all; empty where it is.
     """
 
@@ -77,6 +78,7 @@ class Mutant:
     larger: bool = False
     hot: bool = False
     cheap: bool = False
+    held: str = ""
     not_counted: str = ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +28,6 @@ _FIGURES: tuple[tuple[str, Callable[[Run], int], Callable[[Run], int]], ...] = (
     ("temp_blocks", lambda run: run.temp_blocks, lambda _: 0),
     ("seq_scans", lambda run: sum(len(s.sequential_scans) for s in run.statements), lambda _: 0),
     ("only_touches", lambda run: len(run.relations), lambda _: 0),
-    ("locks", lambda run: len(run.locks), lambda _: 0),
     ("sequences", lambda run: sum(run.sequences.values()), lambda _: 0),
     ("subtransactions", lambda run: len(run.subtransactions), lambda _: 0),
     ("aborted_subtransactions", lambda run: len(run.aborted), lambda _: 0),
@@ -47,6 +47,7 @@ class Trial:
         failures: Why calls failed that the fault does not fit.
         differences: What it changed, within the budgets: each figure, told.
         dearer: Whether a call became dearer in anything that a budget can limit, WAL left out, which tidying adds to.
+        locked: Whether a call held more or stronger locks.
     """
 
     mutant: Mutant
@@ -56,6 +57,7 @@ class Trial:
     failures: list[str] = field(default_factory=list)
     differences: dict[str, str] = field(default_factory=dict)
     dearer: bool = False
+    locked: bool = False
 
     def run(self, bench: Bench) -> MutantReport | None:
         """Try it; None if no case rejects it."""
@@ -111,9 +113,17 @@ class Trial:
             was, now = figure(before), figure(run)
             if now > was + margin(before):
                 self.dearer |= not what.startswith("wal")
-                allowed = getattr(case.budget, what)
-                limit = "no limit" if allowed is None else f"allowed: {allowed or 'none'}"
-                self.differences.setdefault(what, f"{what} of {case.name!r} {was} to {now}, {limit}")
+                self._tell(case, what, f"{was} to {now}")
+        # Tables may be named after the time of the call, as partitions are: only modes can be compared.
+        gained = Counter(run.locks.values()) - Counter(before.locks.values())
+        if gained:
+            self.dearer = self.locked = True
+            self._tell(case, "locks", f"gain {', '.join(sorted(gained.elements()))}")
+
+    def _tell(self, case: Case, what: str, difference: str) -> None:
+        allowed = getattr(case.budget, what)
+        limit = "no limit" if allowed is None else f"allowed: {allowed or 'none'}"
+        self.differences.setdefault(what, f"{what} of {case.name!r} {difference}, {limit}")
 
     def survived(self) -> MutantReport:
         """The report where no case rejects it."""
@@ -127,6 +137,8 @@ class Trial:
                 "not_counted",
                 sentence="no call becomes notably dearer: with the rows that there are, another index finds the same",
             )
+        if mutant.held and not self.locked:
+            return self.report("not_counted", sentence=mutant.held)
         told = "; ".join(list(self.differences.values())[:_TOLD])
         seen = f"seen, and allowed: {told}" if told else "no figure changes"
         return self.report("survived", sentence=f"{mutant.advice} ({seen})")
