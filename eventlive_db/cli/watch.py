@@ -19,7 +19,7 @@ from rich.live import Live
 from eventlive_db.errors import AdvisedError
 from eventlive_db.watch import view
 from eventlive_db.watch.alarms import Notice
-from eventlive_db.watch.bodies import request_of
+from eventlive_db.watch.bodies import how_many, request_of
 from eventlive_db.watch.database import Database
 from eventlive_db.watch.delivery import Delivery
 from eventlive_db.watch.log_files import LogFiles
@@ -150,7 +150,12 @@ def _seconds(option: str, text: str, most_s: int) -> float:
 
 
 def _delivery(webhook: Webhook, name: str) -> Delivery:
-    return Delivery(Poster(webhook), lambda notice: request_of(webhook, notice, name), _warn)
+    return Delivery(
+        Poster(webhook),
+        lambda notices: request_of(webhook, notices, name),
+        _warn,
+        gather=lambda notices: how_many(webhook, notices, name),
+    )
 
 
 def _warn(text: str) -> None:
@@ -244,7 +249,7 @@ def _test(webhook: Webhook | None, name: str) -> None:
         _fail(f"no webhook is configured. Set {URL_VARIABLE}, or name a variable or a file with --webhook")
     poster = Poster(webhook)
     notice = Notice("test", Reading("test", detail="a test of the webhook: nothing is wrong"), time.time(), time.time())
-    outcome = poster(*request_of(webhook, notice, name))
+    outcome = poster(*request_of(webhook, [notice], name))
     poster.close()
     typer.echo(f"{webhook.kind} webhook: {outcome.verdict}: {outcome.said}", err=outcome.verdict != "delivered")
     if outcome.verdict != "delivered":

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Protocol
 
 from eventlive_db.jobs.errors import JobsError, ScheduleError
+from eventlive_db.schedules import ADVICE, INTERVAL, schedule_problem
 
 TOLERANCE = timedelta(minutes=1)
 """A last start that lies further ahead was written by a clock that was wrong, and says nothing."""
-
-_SECONDS = re.compile(r"([1-9]\d{0,4}) seconds?")
-# Of what cronsim reads, pg_cron does not: the last day of a month, and the second Monday.
-_NOT_EVERYWHERE = re.compile(r"#|(?<!JU)L")
-# Steps from a single number: up to the end for cronsim, an error or that number alone for others.
-_STEPS_FROM_ONE = re.compile(r"(?<![-\w*])(\w+)(?:-\1)?/")
 
 
 class Schedule(Protocol):
@@ -86,33 +80,13 @@ def parse_schedule(text: str) -> CronSchedule | IntervalSchedule:
         JobsError: cronsim is not installed.
     """
     text = text.strip()
-    interval = _SECONDS.fullmatch(text)
+    interval = INTERVAL.fullmatch(text)
     if interval:
         return IntervalSchedule(int(interval[1]))
-    problem = ""
-    if len(text.split()) != 5:
-        problem = "five fields are needed"
-    elif _NOT_EVERYWHERE.search(text.upper()):
-        problem = "L and # are no part of it"
-    elif _STEPS_FROM_ONE.search(text):
-        problem = "steps need a range, such as 5-59/15"
-    else:
-        problem = _problem(text)
-    if problem:
-        raise ScheduleError(
-            f"the schedule {text[:60]!r} cannot be read: {problem}",
-            "Write five fields of cron in UTC, such as '*/5 * * * *', or '10 seconds'",
-        )
+    _cronsim()
+    if problem := schedule_problem(text):
+        raise ScheduleError(problem, ADVICE)
     return CronSchedule(text)
-
-
-def _problem(expression: str) -> str:
-    cronsim = _cronsim()
-    try:
-        cronsim.CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
-    except cronsim.CronSimError as error:
-        return str(error)[:1].lower() + str(error)[1:]
-    return "" if _first(expression, datetime(2000, 1, 1, tzinfo=UTC), reverse=False) else "there is no such day"
 
 
 def _first(expression: str, at: datetime, *, reverse: bool) -> datetime | None:

@@ -15,6 +15,7 @@ from eventlive_db.logs.model import LogError, LogEvent, LogFormat
 from eventlive_db.logs.reading import Events, detect_format, read_events
 from eventlive_db.logs.realtime import is_disconnect
 from eventlive_db.logs.redaction import redact
+from eventlive_db.logs.requests import is_auth, is_named, is_rest, route, rpc
 
 __all__ = [
     "Events",
@@ -23,7 +24,12 @@ __all__ = [
     "LogEvent",
     "LogFormat",
     "detect_format",
+    "is_auth",
     "is_disconnect",
+    "is_named",
+    "is_rest",
     "read_events",
     "redact",
+    "route",
+    "rpc",
 ]

@@ -1,8 +1,11 @@
 """Which readings are alarms, since when, and when that is told.
 
-An alarm fires with the first reading that reaches its threshold, and recovers once its readings have been below for one
-whole window; a reading without data is not below. It is told when it fires, again after each cool-down while it goes
-on, and once when it recovers. Within the cool-down of what was told it fires silently: whoever was told knows.
+An alarm fires with the first reading that reaches its threshold, and is over once its readings have been below for one
+whole window; a reading without data is not below. One that fires again within a cool-down of its end is over only when
+none of its readings was a breach for a whole cool-down, unless it fired for as long without a break.
+
+Whenever one begins to fire it is told, again after each cool-down while it goes on, and when it is over. So whoever
+reads the notices alone knows whether it fires, and what flickers is told three times within a cool-down at most.
 """
 
 from __future__ import annotations
@@ -26,18 +29,24 @@ class Alarm:
         subject: Of the reading.
         state: ``ok``, ``firing`` or ``no_data``; an alarm that fired stays so while there is no data.
         since: Since when it is in that state, in seconds since 1970.
+        breached_since: Of a firing alarm: since when no reading was below; none where the last one was.
+        quiet_since: Of a firing alarm: since when no reading was a breach; none where the last one was.
         below_since: Of a firing alarm: since when each reading was below.
         told_at: When it was last told that it fires.
-        told: Whether somebody was told that it fires, and not yet that it is over.
+        over_at: When it was last over.
+        came_back: Of a firing alarm: whether it began within a cool-down of its last end.
     """
 
     rule: str
     subject: str
     state: State
     since: float
+    breached_since: float | None = None
+    quiet_since: float | None = None
     below_since: float | None = None
     told_at: float | None = None
-    told: bool = False
+    over_at: float | None = None
+    came_back: bool = False
 
     @property
     def key(self) -> Key:
@@ -95,7 +104,8 @@ class Alarms:
             readings: One for each rule and subject.
             now: Seconds since 1970.
             window_s: How long an alarm's readings have to be below until it is over, in seconds.
-            cooldown_s: Least time between two notices that one alarm fires, in seconds.
+            cooldown_s: How long after a notice that an alarm fires it is told that it still does, and how long one that
+                came back has to be quiet until it is over, in seconds.
 
         Returns:
             What changed, and what is to be told.
@@ -104,7 +114,7 @@ class Alarms:
         notices: list[Notice] = []
         for reading in [*readings, *self._gone(readings)]:
             before = self._alarms.get(reading.key)
-            after = _after(before, reading, now, window_s)
+            after = _after(before, reading, now, window_s, cooldown_s)
             after, notice = _told(before, after, reading, now, cooldown_s)
             if notice:
                 notices.append(notice)
@@ -128,7 +138,7 @@ class Alarms:
         """Drop what is over and gone, or tables and jobs that come and go would be remembered for ever."""
         looked_at = {reading.key for reading in readings}
         for key, alarm in list(self._alarms.items()):
-            cooled = alarm.told_at is None or now - alarm.told_at >= cooldown_s
+            cooled = alarm.over_at is None or now - alarm.over_at >= cooldown_s
             if key not in looked_at and alarm.state != "firing" and alarm.subject and cooled:
                 del self._alarms[key]
 
@@ -147,35 +157,51 @@ class Alarms:
         return [alarm for alarm in self._confirmed.values() if alarm.state == "firing" or alarm.told_at is not None]
 
 
-def _after(before: Alarm | None, reading: Reading, now: float, window_s: float) -> Alarm:
+def _after(before: Alarm | None, reading: Reading, now: float, window_s: float, cooldown_s: float) -> Alarm:
     """The alarm after a reading, whatever is told of it."""
     alarm = before or Alarm(reading.rule, reading.subject, "no_data", now)
     if reading.breached:
-        if alarm.state == "firing":
-            return replace(alarm, below_since=None)
-        return replace(alarm, state="firing", since=now, below_since=None)
+        return _breached(alarm, now, cooldown_s)
     if alarm.state == "firing":
-        if reading.breached is None:
-            return replace(alarm, below_since=None)
-        below_since = now if alarm.below_since is None else alarm.below_since
-        if now - below_since < window_s:
-            return replace(alarm, below_since=below_since)
-        return replace(alarm, state="ok", since=now, below_since=None)
+        return _not_breached(alarm, reading, now, window_s, cooldown_s)
     state: State = "no_data" if reading.breached is None else "ok"
     return alarm if before and alarm.state == state else replace(alarm, state=state, since=now)
+
+
+def _breached(alarm: Alarm, now: float, cooldown_s: float) -> Alarm:
+    if alarm.state != "firing":
+        came_back = alarm.over_at is not None and now - alarm.over_at < cooldown_s
+        return replace(alarm, state="firing", since=now, breached_since=now, came_back=came_back)
+    since = now if alarm.breached_since is None else alarm.breached_since
+    return replace(alarm, breached_since=since, quiet_since=None, below_since=None)
+
+
+def _not_breached(alarm: Alarm, reading: Reading, now: float, window_s: float, cooldown_s: float) -> Alarm:
+    if reading.breached is None:
+        return replace(alarm, below_since=None)
+    if alarm.breached_since is not None:
+        # What lasted so long does not flicker.
+        came_back = alarm.came_back and now - alarm.breached_since < cooldown_s
+        alarm = replace(alarm, breached_since=None, quiet_since=now, came_back=came_back)
+    below_since = now if alarm.below_since is None else alarm.below_since
+    quiet_since = now if alarm.quiet_since is None else alarm.quiet_since
+    if now - below_since < window_s or (alarm.came_back and now - quiet_since < cooldown_s):
+        return replace(alarm, below_since=below_since, quiet_since=quiet_since)
+    return Alarm(alarm.rule, alarm.subject, "ok", now, told_at=alarm.told_at, over_at=now)
 
 
 def _told(
     before: Alarm | None, after: Alarm, reading: Reading, now: float, cooldown_s: float
 ) -> tuple[Alarm, Notice | None]:
     """The alarm with what is told of it now, and the notice."""
+    fired = before is not None and before.state == "firing"
     if after.state == "firing":
-        if not reading.breached or (after.told_at is not None and now - after.told_at < cooldown_s):
+        silent = fired and after.told_at is not None and now - after.told_at < cooldown_s
+        if not reading.breached or silent:
             return after, None
-        notice = Notice("firing", reading, after.since, now, again=after.told)
-        return replace(after, told_at=now, told=True), notice
-    if after.told and before:
-        return replace(after, told=False), Notice("recovered", reading, before.since, now)
+        return replace(after, told_at=now), Notice("firing", reading, after.since, now, again=fired)
+    if before is not None and fired:
+        return after, Notice("recovered", reading, before.since, now)
     return after, None
 
 

@@ -10,8 +10,9 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, takewhile
 from typing import Any
 
 from eventlive_db.watch.alarms import Notice
@@ -21,36 +22,50 @@ from eventlive_db.watch.webhook import Webhook
 SIGNATURE_HEADER = "X-Eventlive-Signature"
 """``sha256=`` and the HMAC-SHA256 of the body, in hexadecimal digits."""
 
-_SLACK_MAX = 2900  # of 3,000 in a section
-_DISCORD_MAX = 2000
 _DETAIL_MAX = 500
 _WORDS: Mapping[str, str] = {"firing": "FIRING", "recovered": "recovered", "test": "test"}
 
 
-def request_of(webhook: Webhook, notice: Notice, watching: str = "") -> tuple[bytes, dict[str, str]]:
+def request_of(webhook: Webhook, notices: Sequence[Notice], watching: str = "") -> tuple[bytes, dict[str, str]]:
     """The body to post, and its headers.
 
     Args:
         webhook: Where it goes.
-        notice: What is told.
+        notices: What is told: as many as :func:`how_many` says, at most.
         watching: What is watched, such as ``production``; may be empty.
     """
-    line = sentence(notice, watching)
     content: dict[str, Any]
-    if webhook.kind == "slack":
-        text = _fit(_escaped_for_slack(line), _SLACK_MAX)
-        content = {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
-    elif webhook.kind == "discord":
-        # Nobody is called by what a log holds.
-        content = {"content": _fit(_escaped_for_discord(line), _DISCORD_MAX), "allowed_mentions": {"parse": []}}
-    else:
+    if webhook.kind == "generic":
+        [notice] = notices
         content = as_plain(notice, watching)
+    else:
+        longest, _ = _PEOPLE[webhook.kind]
+        text = _fit("\n".join(_lines(webhook, notices, watching)), longest)
+        if webhook.kind == "slack":
+            content = {"text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
+        else:
+            # Nobody is called by what a log holds.
+            content = {"content": text, "allowed_mentions": {"parse": []}}
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "eventlive-db"}
     if webhook.kind == "generic" and webhook.secret:
         signature = hmac.new(webhook.secret.encode(), body, hashlib.sha256).hexdigest()
         headers[SIGNATURE_HEADER] = f"sha256={signature}"
     return body, headers
+
+
+def how_many(webhook: Webhook, notices: Sequence[Notice], watching: str = "") -> int:
+    """How many of these, from the first on, one body holds: people read lines, a program gets an object for each."""
+    if webhook.kind == "generic":
+        return 1
+    longest, _ = _PEOPLE[webhook.kind]
+    lengths = accumulate(len(line) + 1 for line in _lines(webhook, notices, watching))
+    return max(sum(1 for _ in takewhile(lambda length: length <= longest + 1, lengths)), 1)
+
+
+def _lines(webhook: Webhook, notices: Iterable[Notice], watching: str) -> Iterator[str]:
+    _, escaped = _PEOPLE[webhook.kind]
+    return (escaped(sentence(notice, watching)) for notice in notices)
 
 
 def as_plain(notice: Notice, watching: str = "") -> dict[str, Any]:
@@ -103,6 +118,13 @@ def _escaped_for_slack(text: str) -> str:
 
 def _escaped_for_discord(text: str) -> str:
     return re.sub(r"([\\*_~`|>\[\]])", r"\\\1", text)
+
+
+_PEOPLE: Mapping[str, tuple[int, Callable[[str], str]]] = {
+    "slack": (2900, _escaped_for_slack),  # of 3,000 in a section
+    "discord": (2000, _escaped_for_discord),
+}
+"""How many characters a message may have, and what keeps them from being markup."""
 
 
 def _fit(text: str, longest: int) -> str:

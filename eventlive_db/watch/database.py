@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from eventlive_db.schedules import schedule_problem
 from eventlive_db.watch import queries
 from eventlive_db.watch.errors import WatchError
 from eventlive_db.watch.figures import Figures, Holder, Job, TableFigures
@@ -145,9 +146,15 @@ def _figures(connection: psycopg.Connection[Any], settings: bool) -> Figures:
         figures.holders = [Holder(*row) for row in connection.execute(queries.HOLDERS)]
     figures.tables = [TableFigures(*row) for row in connection.execute(queries.TABLES)]
     if can_ask_jobs:
-        figures.jobs = [Job(*row) for row in connection.execute(queries.JOBS)]
+        figures.jobs = [_job(*row) for row in connection.execute(queries.JOBS)]
     if settings and can_read_settings:
         rows = connection.execute(queries.SETTINGS).fetchall()
         figures.settings = rows if rows or not settings_hidden else None
     figures.settings_asked = settings
     return figures
+
+
+def _job(name: str, state: str, detail: str | None, success_age_s: float | None, schedule: str | None) -> Job:
+    """A job as it is: whatever else is wrong comes from a schedule that no runner can read."""
+    problem = schedule_problem(schedule) if schedule is not None and state != "disabled" else ""
+    return Job(name, "bad_schedule", problem, success_age_s) if problem else Job(name, state, detail, success_age_s)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random as chance
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from eventlive_db.watch.alarms import Key, Notice
 from eventlive_db.watch.posting import Outcome, Post
+from eventlive_db.watch.waiting import Entry, Gather, Waiting
 
-Encode = Callable[[Notice], tuple[bytes, dict[str, str]]]
+Encode = Callable[[Sequence[Notice]], tuple[bytes, dict[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +21,29 @@ class Patience:
     """How long a notice is tried for.
 
     Attributes:
-        tries: Attempts for one notice.
-        max_age_s: An older notice is dropped, in seconds; a receiver that asks for a longer pause gets this one.
+        tries: Attempts in a row for one post; then what else waits goes first.
+        max_age_s: An older notice is dropped, in seconds.
+        asked_s: A receiver that asks for a longer pause gets this one, in seconds.
         base_s: The longest first pause between two tries; each further one's is twice as long.
         cap_s: No pause is longer, but for one that the receiver asks for.
-        queue: Notices that wait; beyond it the oldest is dropped.
     """
 
     tries: int = 8
-    max_age_s: float = 3600.0
+    max_age_s: float = 86400.0
+    asked_s: float = 3600.0
     base_s: float = 1.0
     cap_s: float = 120.0
-    queue: int = 100
 
 
 class Delivery:
-    """Posts what it is given, in order, each until it arrives, is refused or too old.
+    """Posts what it is given, the urgent first, each until it arrives, is refused or too old.
 
     Args:
         post: One attempt.
-        encode: A notice as body and headers.
-        report: Told, from the thread, of a notice that is given up, in a sentence without any secret.
+        encode: Notices as one body and its headers.
+        report: Told, from the thread, of a notice that is given up, and of a receiver that fails again and again, in a
+            sentence without any secret.
+        gather: How many of the notices that wait go into one post. Default: each has its own.
         patience: How long it tries.
         clock: Seconds that only grow.
         pause: Waits so many seconds, or less if the delivery is to end. Default: really waits.
@@ -54,41 +56,41 @@ class Delivery:
         encode: Encode,
         report: Callable[[str], None],
         *,
+        gather: Gather = lambda _: 1,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] | None = None,
         random: Callable[[], float] = chance.random,
     ) -> None:
-        self._post, self._encode, self._report = post, encode, report
+        self._post, self._encode, self._report, self._gather = post, encode, report, gather
         self._patience = patience or Patience()
         self._clock, self._random = clock, random
         self._pause = pause or self._wait
-        self._waiting: deque[tuple[Notice, float]] = deque()
-        self._current: Notice | None = None
-        self._left: list[Notice] = []
+        self._waiting = Waiting(self._patience.tries)
+        self._current: list[Entry] = []
+        self._left: list[Entry] = []
         self._changed = threading.Condition()
         self._ending = False
         self._until = float("inf")
         self._not_before = self._asked_until = float("-inf")
+        self._failures = 0
+        self._said = ""
         self.counts: Counter[str] = Counter()
         """Notices so far, by outcome: ``sent``, ``failed``, ``dropped``."""
         self._thread = threading.Thread(target=self._run, name="eventlive-notices", daemon=True)
         self._thread.start()
 
-    def put(self, notice: Notice) -> None:
-        """Have it posted; returns at once."""
+    def put(self, *notices: Notice) -> None:
+        """Have them posted; returns at once."""
         with self._changed:
-            self._waiting.append((notice, self._clock()))
-            full = len(self._waiting) > self._patience.queue
-            oldest = self._waiting.popleft()[0] if full else None
+            for notice in notices:
+                self._waiting.put(notice, self._clock())
             self._changed.notify_all()
-        if oldest is not None:
-            self._give_up(oldest, "dropped", f"more than {self._patience.queue} wait")
 
     def undelivered(self) -> list[Notice]:
-        """Those that wait, and the one that is being posted."""
+        """Those that wait, and those that are being posted."""
         with self._changed:
-            return [*self._left, *([self._current] if self._current else []), *(notice for notice, _ in self._waiting)]
+            return [*(entry.notice for entry in (*self._left, *self._current)), *self._waiting.notices()]
 
     def undelivered_keys(self) -> set[Key]:
         """Of which alarms."""
@@ -111,49 +113,63 @@ class Delivery:
         return self.undelivered()
 
     def _run(self) -> None:
-        while (taken := self._take()) is not None:
-            done = self._deliver(*taken)
+        while self._has_work():
+            self._hold()
             with self._changed:
-                self._current = None
-                if not done:
-                    self._left.append(taken[0])
+                old = self._waiting.drop(self._clock() - self._patience.max_age_s)
+                if self._ending and self._clock() < self._asked_until:
+                    return
+                self._current = self._waiting.take(self._gather)
+            for notice in old:
+                self._give_up(notice, "dropped", "; ".join(filter(None, ("it waited for too long", self._said))))
+            if self._current:
+                self._deliver(self._current)
 
-    def _take(self) -> tuple[Notice, float] | None:
+    def _has_work(self) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ending)
-            if not self._waiting or self._clock() >= self._until:
-                return None
-            taken = self._waiting.popleft()
-            self._current = taken[0]
-            return taken
+            return bool(self._waiting) and self._clock() < self._until
 
-    def _deliver(self, notice: Notice, put_at: float) -> bool:
-        """Whether it is done with, one way or another; false where the delivery ends before."""
-        body, headers = self._encode(notice)
-        for tries in count(1):
-            self._hold()
-            if self._clock() - put_at > self._patience.max_age_s:
-                return self._give_up(notice, "dropped", "it is too old by now")
-            if self._ending and self._clock() < self._asked_until:
-                return False
-            outcome = self._post(body, headers)
-            if outcome.verdict == "delivered":
-                self._count("sent")
-                return True
-            if outcome.verdict == "refused":
-                return self._give_up(notice, "failed", outcome.said)
-            if tries >= self._patience.tries:
-                return self._give_up(notice, "failed", f"{outcome.said}, {tries} times")
-            if self._ending:
-                return False
-            self._postpone(tries, outcome)
-        raise AssertionError
+    def _deliver(self, entries: list[Entry]) -> None:
+        """One attempt, and what comes of it."""
+        outcome = self._post(*self._encode([entry.notice for entry in entries]))
+        again: list[Entry] = []
+        if outcome.verdict == "failed":
+            again = entries
+            self._fail(outcome)
+        else:
+            self._failures, self._said = 0, ""
+        if outcome.verdict == "delivered":
+            self._count("sent", len(entries))
+        elif outcome.verdict == "refused" and len(entries) == 1:
+            self._give_up(entries[0].notice, "failed", outcome.said)
+        elif outcome.verdict == "refused":
+            again = entries
+            for entry in entries:
+                # It may be for one of them.
+                entry.alone = True
+        with self._changed:
+            self._current = []
+            for entry in again:
+                entry.tries += 1
+            if self._ending and outcome.verdict == "failed":
+                self._left += again
+            else:
+                self._waiting.put_back(again)
+            waiting = len(self._waiting)
+        if self._failures == self._patience.tries and again:
+            self._report(
+                f"notices cannot be posted: {outcome.said}, {self._failures} times in a row;"
+                f" {waiting} wait and are tried on"
+            )
 
-    def _postpone(self, tries: int, outcome: Outcome) -> None:
+    def _fail(self, outcome: Outcome) -> None:
         """Nothing is posted for a while: what the receiver asks for, and full jitter on top of it."""
-        bound = min(self._patience.cap_s, self._patience.base_s * 2.0 ** min(tries - 1, 30))
+        self._failures += 1
+        self._said = outcome.said
+        bound = min(self._patience.cap_s, self._patience.base_s * 2.0 ** min(self._failures - 1, 30))
         now = self._clock()
-        self._asked_until = now + min(outcome.retry_after_s or 0.0, self._patience.max_age_s)
+        self._asked_until = now + min(outcome.retry_after_s or 0.0, self._patience.asked_s)
         self._not_before = self._asked_until + self._random() * bound
 
     def _hold(self) -> None:
@@ -164,12 +180,11 @@ class Delivery:
         with self._changed:
             self._changed.wait_for(lambda: self._ending, seconds)
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: str, number: int = 1) -> None:
         with self._changed:
-            self.counts[outcome] += 1
+            self.counts[outcome] += number
 
-    def _give_up(self, notice: Notice, outcome: str, why: str) -> bool:
+    def _give_up(self, notice: Notice, outcome: str, why: str) -> None:
         self._count(outcome)
         name = f"{notice.reading.rule} {notice.reading.subject}".strip()
         self._report(f"the notice that {name} is {notice.state} was not posted: {why}")
-        return True

@@ -33,7 +33,14 @@ class TableFigures:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job, as ``eventlive.job_health()`` tells of it; ``success_age_s`` is since its last success, in seconds."""
+    """A job, as ``eventlive.job_health()`` tells of it, and whether anybody can read its schedule.
+
+    Attributes:
+        name: Its name.
+        state: As there, or ``bad_schedule``.
+        detail: A sentence.
+        success_age_s: Since its last success, in seconds; none where there was none.
+    """
 
     name: str
     state: str

@@ -11,7 +11,7 @@ from eventlive_db.watch.figures import Figures
 from eventlive_db.watch.readings import Reading
 
 STATES = ("ok", "firing", "no_data")
-JOB_STATES = ("ok", "late", "failing", "never_ran", "missing", "disabled", "running")
+JOB_STATES = ("ok", "late", "failing", "never_ran", "missing", "bad_schedule", "disabled", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Snapshot:
         unparsed: Lines so far that are part of no event, by file.
         late: Events that came too late to count.
         notices: So far, by outcome; empty without a webhook.
+        waiting: Notices that have not arrived yet; none without a webhook.
         figures: Of the database; none where it did not answer.
         watches_database: Whether there is one to ask.
     """
@@ -37,6 +38,7 @@ class Snapshot:
     unparsed: Mapping[str, int] = field(default_factory=dict)
     late: int = 0
     notices: Mapping[str, int] = field(default_factory=dict)
+    waiting: int | None = None
     figures: Figures | None = None
     watches_database: bool = False
 
@@ -104,6 +106,7 @@ def _database(snapshot: Snapshot) -> Iterator[Family]:
 def _watch(snapshot: Snapshot) -> Iterator[Family]:
     outcomes = [({"outcome": outcome}, count) for outcome, count in snapshot.notices.items()]
     yield Family("eventlive_notices_total", "counter", "Notices by what came of them.", outcomes)
+    yield _one("eventlive_notices_waiting", "Notices that have not arrived yet.", snapshot.waiting)
     yield _one("eventlive_watch_evaluated_timestamp_seconds", "When all this was measured.", snapshot.at)
 
 

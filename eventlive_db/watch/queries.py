@@ -73,7 +73,7 @@ from pg_catalog.pg_stat_user_tables where schemaname = 'eventlive' order by reln
 """
 
 JOBS: LiteralString = """
-select name, state, detail, extract(epoch from pg_catalog.clock_timestamp() - last_success_at)::float8
+select name, state, detail, extract(epoch from pg_catalog.clock_timestamp() - last_success_at)::float8, schedule
 from eventlive.job_health() order by name
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 HTTP_RULES = ("http_400", "http_401", "http_404", "http_409", "http_5xx")
@@ -15,6 +16,14 @@ DATABASE_RULES = ("database", "connections", "xmin_age", "dead_tuples", "hot_upd
 
 RULES = (*LOG_RULES, *DATABASE_RULES)
 """Every rule, in the order they are shown."""
+
+
+_URGENT_FIRST = (
+    *("database", "http_5xx", "connections", "http_400", "http_409", "lock_waiters", "http_404", "http_401"),
+    *("realtime_disconnects", "auth_p95", "xmin_age", "hot_updates", "jobs", "dead_tuples"),
+)
+URGENCY: Mapping[str, int] = {rule: place for place, rule in enumerate(_URGENT_FIRST)}
+"""Which rules are told first, where notices wait."""
 
 
 @dataclass(frozen=True, slots=True)

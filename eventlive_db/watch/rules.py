@@ -22,7 +22,7 @@ MIN_ROWS = 10_000
 TRIES = 2
 """Tries without an answer that make the database unreachable."""
 
-_BAD_JOBS = frozenset({"late", "failing", "never_ran", "missing"})
+_BAD_JOBS = frozenset({"late", "failing", "never_ran", "missing", "bad_schedule"})
 _DATABASE_FIGURES = ("connections", "xmin_age", "dead_tuples", "hot_updates", "lock_waiters", "jobs")
 
 
@@ -74,6 +74,8 @@ def log_readings(
         elif not set(sources) & set(wanted):
             # Only logs of other programs: there is nothing here that could tell.
             yield no_data(rule, f"none of the logs is of {' or '.join(sorted(wanted))}", blind=False)
+        elif rule in HTTP_RULES and set(sources) & set(wanted) == {"gateway"} and not signals.gateway_has_calls:
+            yield no_data(rule, "no call of PostgREST is in the gateway's log", blind=False)
         else:
             yield reading
     calls, p95 = signals.auth_p95(now, window_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from eventlive_db.logs import LogEvent, is_disconnect
+from eventlive_db.logs import LogEvent, is_auth, is_disconnect, is_named, is_rest
 from eventlive_db.watch.readings import HTTP_RULES
 from eventlive_db.watch.statuses import status_of
 from eventlive_db.watch.window import SlidingCount, SlidingQuantile
@@ -36,6 +36,8 @@ class Signals:
         """Events by source, status and SQLSTATE since the start; beyond some hundred kinds they are ``other``."""
         self.late = 0
         """Events that came too late to count for anything."""
+        self.gateway_has_calls = False
+        """Whether a gateway's log had a request to PostgREST since the start."""
 
     def add_new(self, events: Sequence[LogEvent], now: float, window_s: int) -> None:
         """Take in what was added to logs since the last call.
@@ -83,14 +85,12 @@ class Signals:
         if event.source == "postgres" and event.sqlstate is None and not _is_no_error(event):
             self._unknown.add(at, now)
         rule = f"http_{status}" if status is None or not 500 <= status <= 599 else "http_5xx"
-        if rule in HTTP_RULES and event.source in HTTP_SOURCES:
+        self.gateway_has_calls |= event.source == "gateway" and is_rest(event)
+        if rule in HTTP_RULES and _is_of_the_api(event):
             self._statuses[rule, event.source].add(at, now)
-        path = event.path or ""
         if is_disconnect(event):
             self._disconnects[event.source].add(at, now)
-        if event.duration_s is not None and (
-            event.source == "auth" or (event.source == "gateway" and path.startswith("/auth/"))
-        ):
+        if event.duration_s is not None and is_auth(event):
             self._auth[event.source].add(event.duration_s, at, now)
 
     def per_minute(self, rule: str, now: float, window_s: int) -> float:
@@ -137,6 +137,14 @@ def _status(event: LogEvent) -> int | None:
     if event.source != "postgres":
         return event.status
     return None if event.sqlstate is None or _is_no_error(event) else status_of(event.sqlstate)
+
+
+def _is_of_the_api(event: LogEvent) -> bool:
+    """Whether a line tells of an answer that the verdict on a release counts, too."""
+    if event.source == "postgres":
+        return True
+    # A scanner asks for what no release ever had.
+    return is_rest(event) and (event.status != 404 or is_named(event))
 
 
 def _is_no_error(event: LogEvent) -> bool:

@@ -14,6 +14,7 @@ from eventlive_db.watch.errors import WatchError
 
 _VERSION = 1
 _MAX_BYTES = 10_000_000
+_TIMES = ("breached_since", "quiet_since", "below_since", "told_at", "over_at")
 
 
 def read_state(path: Path, now: float, *, single_looks: bool = False) -> list[Alarm]:
@@ -79,17 +80,18 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _alarm(found: Any, now: float, single_looks: bool) -> Alarm:
-    if found["state"] not in {"ok", "firing", "no_data"} or not isinstance(found["told"], bool):
+    if found["state"] not in {"ok", "firing", "no_data"} or not isinstance(found["came_back"], bool):
         raise ValueError
-    told_at, below_since = found["told_at"], found["below_since"] if single_looks else None
+    times = {name: None if found[name] is None else _time(found[name], now) for name in _TIMES}
+    if not single_looks:
+        times["below_since"] = None
     return Alarm(
         rule=_text(found["rule"]),
         subject=_text(found["subject"]),
         state=found["state"],
         since=_time(found["since"], now),
-        below_since=None if below_since is None else _time(below_since, now),
-        told_at=None if told_at is None else _time(told_at, now),
-        told=found["told"],
+        came_back=found["came_back"],
+        **times,
     )
 
 

@@ -98,8 +98,7 @@ class Watcher:
         thresholds = self.thresholds
         changes, notices = self._alarms.judge(readings, now, thresholds.whole_window_s, thresholds.cooldown_s)
         if self._delivery is not None:
-            for notice in notices:
-                self._delivery.put(notice)
+            self._delivery.put(*notices)
         notes += self.keep()
         fresh = [note for note in dict.fromkeys(notes) if note not in self._said]
         self._said |= set(fresh)
@@ -177,6 +176,7 @@ class Watcher:
             unparsed=self._logs.unparsed(),
             late=self._signals.late,
             notices={outcome: counts[outcome] for outcome in ("sent", "failed", "dropped")} if self._delivery else {},
+            waiting=len(self._delivery.undelivered()) if self._delivery else None,
             figures=figures,
             watches_database=self._database is not None,
         )

@@ -30,7 +30,7 @@ ARROWS: Mapping[str, frozenset[str]] = {
 }
 """For each part, those that it may import."""
 
-BASE = frozenset({"errors", "resources"})
+BASE = frozenset({"errors", "resources", "schedules"})
 """Modules beside the parts, which any of them but the client may import."""
 
 

@@ -10,6 +10,7 @@ from eventlive_db.watch.alarms import Notice
 from eventlive_db.watch.readings import Reading
 
 NOW = 1_800_000_000.0
+CALL = "/rest/v1/rpc/x"
 
 
 def event(
@@ -19,7 +20,7 @@ def event(
     message: str = "",
     severity: str | None = None,
     sqlstate: str | None = None,
-    path: str | None = None,
+    path: str | None = CALL,
     status: int | None = None,
     duration_s: float | None = None,
 ) -> LogEvent:

@@ -267,6 +267,20 @@ def test_jobs_whose_rows_are_gone_are_alarms(db: EventliveDatabase) -> None:
     assert all(found["jobs", name].breached for name in names)
 
 
+def test_a_job_whose_schedule_nobody_can_read_is_an_alarm_unless_it_is_switched_off(db: EventliveDatabase) -> None:
+    db.admin.execute("update eventlive.jobs set last_success_at = now()")
+    name = "purge_messages"
+    assert readings(figures(db.dsn))["jobs", name].breached is False
+    db.admin.execute("update eventlive.jobs set schedule = 'nonsense' where name = %s", [name])
+    found = readings(figures(db.dsn))
+    assert [subject for (rule, subject), one in found.items() if rule == "jobs" and one.breached] == [name]
+    # What somebody wrote there is not shown to others.
+    said = "bad_schedule: the schedule '<text>' cannot be read: five fields are needed"
+    assert found["jobs", name].detail == said
+    db.admin.execute("update eventlive.jobs set enabled = false where name = %s", [name])
+    assert readings(figures(db.dsn))["jobs", name].detail.startswith("disabled")
+
+
 def test_a_database_that_is_not_there_is_an_alarm_at_the_second_try_and_comes_back(
     pg_server: Server, empty_database: str
 ) -> None:

@@ -59,6 +59,7 @@ def test_rules_events_jobs_and_tables_are_told() -> None:
                 unparsed={"/var/log/x y.log": 2},
                 late=1,
                 notices={"sent": 1, "failed": 0, "dropped": 0},
+                waiting=3,
                 figures=figures,
                 watches_database=True,
             )
@@ -74,6 +75,7 @@ def test_rules_events_jobs_and_tables_are_told() -> None:
     assert found['eventlive_log_events_total{source="postgres",status="409",sqlstate="23505"}'] == "4"
     assert found['eventlive_log_unparsed_lines_total{file="/var/log/x y.log"}'] == "2"
     assert found['eventlive_notices_total{outcome="sent"}'] == "1"
+    assert found["eventlive_notices_waiting"] == "3"
     assert found["eventlive_database_up"] == "1"
     assert found["eventlive_pg_connections"] == "5"
     assert found['eventlive_pg_hot_updates_total{table="t"}'] == "90"

@@ -37,6 +37,9 @@ def look(
     ("rule", "one", "least"),
     [
         ("http_400", event(status=400), 10),
+        ("http_400", event(status=400, path="/rest/v1/webinars?slug=eq.x"), 10),
+        ("http_404", event(status=404, path="https://x.example/rest/v1/gone"), 50),
+        ("http_404", event(source="postgrest", status=404, path="/rpc/gone"), 50),
         ("http_400", event(source="postgres", severity="ERROR", sqlstate="42703"), 10),
         ("http_409", event(source="postgrest", status=409), 50),
         ("http_409", event(source="postgres", severity="ERROR", sqlstate="23505"), 50),
@@ -94,6 +97,14 @@ def test_a_request_that_is_in_two_logs_counts_once() -> None:
         event(source="postgres", severity="ERROR"),
         event(status=101, path="/functions/v1/x"),
         event(source="realtime", message="joined"),
+        event(status=404, path="/wp-login.php"),
+        event(status=404, path="/rest/v1/.env"),
+        event(source="postgrest", status=404, path="/wp-login.php"),
+        event(status=400, path="/auth/v1/token?grant_type=password"),
+        event(status=401, path="/storage/v1/object/x"),
+        event(status=409, path="/storage/v1/object/x"),
+        event(status=502, path="/functions/v1/x"),
+        event(status=400, path=None),
     ],
 )
 def test_what_is_something_else_does_not_count(other: LogEvent) -> None:
@@ -189,7 +200,7 @@ def test_a_log_that_cannot_be_read_may_hide_an_alarm_and_never_proves_that_there
     ],
 )
 def test_a_silent_log_hides_what_it_would_hold(source: str, hidden: set[str]) -> None:
-    slow = [event(path="/auth/v1/user", duration_s=0.1)] * MIN_AUTH_CALLS
+    slow = [event(status=200), *[event(path="/auth/v1/user", duration_s=0.1)] * MIN_AUTH_CALLS]
     assert not [reading.rule for reading in look(*slow).values() if reading.breached is not False]
     found = look(*slow, silent={source: ["the log ends"]})
     assert {rule for rule, reading in found.items() if reading.blind and reading.detail == "the log ends"} == hidden
@@ -201,6 +212,17 @@ def test_a_log_that_cannot_tell_of_a_rule_gives_no_data_and_an_idle_one_gives_ze
     found = look(event(source="auth", status=400))
     assert (found["http_400"].breached, found["http_400"].blind) == (None, False)
     assert look()["http_400"].breached is False
+
+
+def test_a_gateway_s_log_without_a_call_of_the_api_tells_nothing_of_it() -> None:
+    elsewhere = [event(status=200, path="/site/index.html")] * 50
+    found = look(*elsewhere)["http_400"]
+    assert (found.breached, found.blind) == (None, False)
+    assert found.detail == "no call of PostgREST is in the gateway's log"
+    assert look(*elsewhere)["realtime_disconnects"].breached is False
+    assert look(*elsewhere, event(status=200))["http_400"].breached is False
+    other = event(source="postgres", severity="LOG")
+    assert look(*elsewhere, other)["http_400"].breached is False
 
 
 def test_errors_without_sqlstate_are_not_taken_for_none() -> None:

@@ -122,6 +122,27 @@ def test_what_is_followed_is_well_only_once_a_line_was_read_and_for_as_long_as_t
         assert look().breached is True
 
 
+def test_an_alarm_goes_on_while_another_log_is_empty(tmp_path: Path) -> None:
+    log, empty = tmp_path / "x.log", tmp_path / "empty.log"
+    log.write_text(gateway(NOW))
+    empty.touch()
+    clock = Clock()
+    logs = LogFiles.following([str(log), str(empty)], once=False, prefix=PREFIX)
+    watcher = Watcher(logs, wall=lambda: clock.now, clock=lambda: clock.now)
+
+    def state(wait_s: float, text: str = "") -> str:
+        clock.now += wait_s
+        append(log, text or gateway(clock.now))
+        watcher.look()
+        return watcher.look().snapshot.alarms["http_400", ""].state
+
+    assert state(10, gateway(NOW, 400) * 10) == "firing"
+    assert [state(100), state(100), state(100)] == ["firing"] * 3
+    append(empty, postgres(clock.now) * 2)
+    assert [state(10), state(50), state(10)] == ["firing", "firing", "ok"]
+    logs.close()
+
+
 def test_a_dead_log_that_is_followed_has_no_data(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_text(gateway(NOW - 7 * 86400))

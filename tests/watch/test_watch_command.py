@@ -40,10 +40,10 @@ def watch(*arguments: object, **environment: str) -> Result:
     return CliRunner().invoke(app, ["watch", *map(str, arguments)], env={**NO_DATABASE, **environment})
 
 
-def answered(status: int, *, count: int = 1, age_s: float = 1) -> str:
+def answered(status: int, *, count: int = 1, age_s: float = 1, path: str = "/rest/v1/rpc/x") -> str:
     """Lines of a gateway."""
     at = datetime.fromtimestamp(time.time() - age_s, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-    return f'203.0.113.9 - - [{at}] "POST /rest/v1/rpc/x HTTP/1.1" {status} 5 "-" "x" 0.013\n' * count
+    return f'203.0.113.9 - - [{at}] "POST {path} HTTP/1.1" {status} 5 "-" "x" 0.013\n' * count
 
 
 def append(path: Path, text: str) -> None:
@@ -89,6 +89,18 @@ def test_answers_of_other_statuses_are_alarms_too(log: Path, status: int, count:
     done = watch("--once", "--log", log)
     assert done.exit_code == 1
     assert f"firing   {rule}: {count}/min (threshold {count})" in done.stdout
+
+
+def test_what_scanners_and_other_services_are_answered_is_no_alarm(log: Path) -> None:
+    elsewhere = [(404, "/wp-login.php"), (404, "/rest/v1/.env"), (400, "/auth/v1/token"), (401, "/storage/v1/object/x")]
+    for status, path in elsewhere:
+        append(log, answered(status, count=200, path=path))
+    done = watch("--once", "--log", log)
+    assert done.exit_code == 0, done.output
+    log.write_text(answered(200, path="/auth/v1/token"))
+    done = watch("--once", "--log", log, "--rule", "http_400")
+    assert done.exit_code == 2
+    assert done.stdout == "no_data  http_400: no call of PostgREST is in the gateway's log\n"
 
 
 def test_a_dead_log_is_not_well(log: Path) -> None:
@@ -164,6 +176,10 @@ def test_once_with_a_real_database(db: EventliveDatabase) -> None:
     done = watch("--once", "--dsn", db.dsn)
     assert done.exit_code == 1
     assert "firing   jobs purge_presence: never_ran" in done.stdout
+    db.admin.execute("update eventlive.jobs set last_success_at = now(), schedule = 'nonsense' where enabled")
+    done = watch("--once", "--dsn", db.dsn, "--rule", "jobs")
+    assert done.exit_code == 1
+    assert "firing   jobs purge_presence: bad_schedule" in done.stdout
 
 
 def test_errors_of_a_real_postgres_are_found_in_its_log(pg_server: Server) -> None:

@@ -77,7 +77,7 @@ def test_an_empty_file_and_an_unknown_kind_are_refused(tmp_path: Path) -> None:
 
 
 def test_slack_gets_text_and_blocks_in_which_nothing_is_markup() -> None:
-    body, headers = request_of(Webhook(SLACK, "slack"), notice(detail="<!channel> & <https://x|y>" * 200), "pro<d>")
+    body, headers = request_of(Webhook(SLACK, "slack"), [notice(detail="<!channel> & <https://x|y>" * 200)], "pro<d>")
     sent = json.loads(body)
     assert set(sent) == {"text", "blocks"}
     [block] = sent["blocks"]
@@ -90,7 +90,7 @@ def test_slack_gets_text_and_blocks_in_which_nothing_is_markup() -> None:
 
 
 def test_discord_gets_at_most_two_thousand_characters_and_calls_nobody() -> None:
-    body, _ = request_of(Webhook(DISCORD, "discord"), notice(detail="@everyone **x** ```" * 400))
+    body, _ = request_of(Webhook(DISCORD, "discord"), [notice(detail="@everyone **x** ```" * 400)])
     sent = json.loads(body)
     assert sent["allowed_mentions"] == {"parse": []}
     assert len(sent["content"]) <= 2000
@@ -99,7 +99,7 @@ def test_discord_gets_at_most_two_thousand_characters_and_calls_nobody() -> None
 
 def test_anybody_else_gets_an_object_with_a_signature_and_one_id_for_an_alarm() -> None:
     webhook = Webhook("https://x.example", "generic", SECRET)
-    body, headers = request_of(webhook, notice(subject="t"), "prod")
+    body, headers = request_of(webhook, [notice(subject="t")], "prod")
     sent = json.loads(body)
     identity = sent.pop("id")
     assert sent == {
@@ -117,18 +117,18 @@ def test_anybody_else_gets_an_object_with_a_signature_and_one_id_for_an_alarm() 
     }
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert headers[SIGNATURE_HEADER] == f"sha256={signature}"
-    over, _ = request_of(webhook, notice("recovered", subject="t"), "prod")
+    over, _ = request_of(webhook, [notice("recovered", subject="t")], "prod")
     assert json.loads(over)["id"] == identity
-    for other in (request_of(webhook, notice(), "prod"), request_of(webhook, notice(subject="t"), "test")):
+    for other in (request_of(webhook, [notice()], "prod"), request_of(webhook, [notice(subject="t")], "test")):
         assert json.loads(other[0])["id"] != identity
-    _, unsigned = request_of(Webhook("https://x.example", "generic"), notice())
+    _, unsigned = request_of(Webhook("https://x.example", "generic"), [notice()])
     assert SIGNATURE_HEADER not in unsigned
 
 
 def test_control_characters_and_lone_surrogates_do_not_get_out() -> None:
     odd = notice(subject="a\x1b[31m\nb\ud800", detail="x\u202e\0y")
     for webhook in (Webhook(SLACK, "slack"), Webhook(DISCORD, "discord"), Webhook("https://x.example", "generic")):
-        body, _ = request_of(webhook, odd)
+        body, _ = request_of(webhook, [odd])
         sent = json.loads(body)
         text = sent.get("text") or sent.get("content") or ""
         assert text.isprintable()
@@ -139,7 +139,7 @@ def post(*answers: Answer, kind: str = "generic", now: float = NOW, timeout_s: f
         webhook = find_webhook("U", kind, {"U": receiver.url, SECRET_VARIABLE: SECRET})
         assert webhook is not None
         poster = Poster(webhook, wall=lambda: now, timeout_s=timeout_s)
-        outcome = poster(*request_of(webhook, notice()))
+        outcome = poster(*request_of(webhook, [notice()]))
         poster.close()
         return outcome
 
