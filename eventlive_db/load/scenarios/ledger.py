@@ -74,10 +74,10 @@ class Ledger:
             until: Answered before.
         """
         wanted = None if functions is None else frozenset(functions)
-        times = [one.at for one in self.done]
+        first, last = (bisect_left(self.done, at, key=lambda one: one.at) for at in (since, until))
         return [
             one
-            for one in self.done[bisect_left(times, since) : bisect_left(times, until)]
+            for one in self.done[first:last]
             if (wanted is None or one.function in wanted)
             and (webinar is None or one.webinar == webinar)
             and (way is None or one.way == way)
