@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -25,12 +24,12 @@ from eventlive_db.verify.canary.doors import Door, HttpDoor, OpenDoor, PsycopgDo
 from eventlive_db.verify.database import Database
 from eventlive_db.verify.interruptions import Interrupted, Interruptions
 from eventlive_db.verify.model import GROUPS
-from eventlive_db.verify.report import as_dict, as_markdown
 from eventlive_db.verify.run import Question, Schedule, first_line, watch
 from eventlive_db.verify.run import verify as verify_once
-from eventlive_db.verify.terminal import progress_line, show
+from eventlive_db.verify.terminal import progress_line
 from eventlive_db.verify.thresholds import Thresholds
 from eventlive_db.verify.times import parse_duration, parse_time
+from eventlive_db.verify.writing import write
 
 COULD_NOT_TELL = int(Verdict.COULD_NOT_TELL)
 SECRET_VARIABLE = "EVENTLIVE_JWT_SECRET"
@@ -91,9 +90,18 @@ def verify(
         str | None, typer.Option(metavar="ZONE", help="log_timezone, where a log's abbreviation stands for several.")
     ] = None,
     log_silence: Annotated[
-        str, typer.Option(metavar="DURATION", help="A log that ends so long before the end tells nothing.")
-    ] = "10m",
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help="A log in which so long nothing succeeds, or that ends so long before the end, tells nothing.",
+            show_default="by the length of the window",
+        ),
+    ] = "",
     allow_unparsed: Annotated[int, typer.Option(min=0, help="Lines of a log that may be unreadable.")] = 0,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A function or view of yours that was looked at; repeatable."),
+    ] = None,
     ignore_application: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out errors of this application_name, such as psql; repeatable."),
@@ -108,8 +116,8 @@ def verify(
     with _failures(), _taken() as interruptions:
         now = datetime.now(UTC)
         begin, end = parse_time(since, now), parse_time(until, now) if until else None
-        if begin > (end or now):
-            _fail("--since is after the end")
+        if begin >= (end or now):
+            _fail("--since is not before the end")
         if canary and not dsn:
             _fail("the canary needs a database: give --dsn, or set EVENTLIVE_DSN")
         if not canary and (api_url or jwt_secret_file or tokens_file):
@@ -125,7 +133,8 @@ def verify(
             prefix=log_prefix,
             timezone=_zone(log_timezone) if log_timezone else None,
             ignored_applications=frozenset(ignore_application or ()),
-            limits=Thresholds(silence=parse_duration(log_silence), unparsed=allow_unparsed),
+            known=frozenset(known or ()),
+            limits=Thresholds(silence=parse_duration(log_silence) if log_silence else None, unparsed=allow_unparsed),
         )
         if watch_for:
             schedule = Schedule(parse_duration(watch_for), parse_duration(every), canary_rounds, keep_going)
@@ -134,28 +143,38 @@ def verify(
         else:
             report = verify_once(question, interruptions)
         with interruptions.shield():
-            _write(report, json_file, markdown)
+            problems = write(report, json_file, markdown)
+        if problems:
+            # A go that nobody has read is none; what has to be rolled back has to be, whoever reads it.
+            _fail("; ".join(problems), Verdict(int(report.verdict) or COULD_NOT_TELL))
     raise typer.Exit(int(report.verdict))
 
 
-def _fail(problem: object) -> NoReturn:
-    typer.echo(f"eventlive-db: {problem}", err=True)
-    raise typer.Exit(COULD_NOT_TELL)
+def _fail(problem: object, status: int = COULD_NOT_TELL) -> NoReturn:
+    with suppress(OSError):  # nobody reads stderr any more, and the status is what counts
+        typer.echo(f"eventlive-db: {problem}", err=True)
+    raise typer.Exit(int(status))
 
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """End with what is known to go wrong as a message, and never as if there were a verdict."""
+    """End with what is known to go wrong as a message, and whatever it is never with the status of a verdict."""
     try:
         yield
+    except typer.Exit:
+        raise
     except VerifyError as error:
         _fail(error)
     except psycopg.Error as error:
         _fail(first_line(error))
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}")
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     except Interrupted as interrupted:
         _fail(f"ended by {interrupted.name}")
+    except Exception as error:  # a defect; Python would end with 1, which says "roll back" here
+        with suppress(OSError):
+            traceback.print_exception(error)
+        _fail(f"{type(error).__name__}: this is a defect of eventlive-db, and nothing was verified")
 
 
 @contextmanager
@@ -186,6 +205,8 @@ def _door(
     if api_url is None:
         return lambda: PsycopgDoor(dsn, api_schema)
     key = os.environ.get(KEY_VARIABLE)
+    if key and not (key.isascii() and key.isprintable()):
+        _fail(f"{KEY_VARIABLE} holds what no header can")
     if tokens_file:
         tokens, ids = read_tokens(tokens_file)
 
@@ -194,7 +215,7 @@ def _door(
 
         given().close()
         return given
-    secret = secret_file.read_text("utf-8").rstrip("\n") if secret_file else os.environ.get(SECRET_VARIABLE)
+    secret = _read_secret(secret_file) if secret_file else os.environ.get(SECRET_VARIABLE)
     if not secret:
         _fail(f"--api-url needs tokens: set {SECRET_VARIABLE}, or give --jwt-secret-file or --tokens-file")
 
@@ -204,6 +225,14 @@ def _door(
 
     signed().close()
     return signed
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").rstrip("\n")
+    except UnicodeDecodeError:
+        # Its own words would quote a byte of it.
+        _fail(f"{path}: no text in UTF-8")
 
 
 def _token_settings(dsn: str) -> dict[str, str]:
@@ -226,15 +255,3 @@ def _progress() -> Iterator[Callable[[int, Report], None]]:
         return
     with Live(console=console, refresh_per_second=4, transient=True) as display:
         yield lambda number, report: display.update(Text(progress_line(number, report)))
-
-
-def _write(report: Report, json_file: str | None, markdown: Path | None) -> None:
-    if markdown:
-        markdown.write_text(as_markdown(report), "utf-8")
-    text = json.dumps(as_dict(report), indent=2, ensure_ascii=False) + "\n"
-    if json_file == "-":
-        sys.stdout.write(text)
-        return
-    if json_file:
-        Path(json_file).write_text(text, "utf-8")
-    show(Console(), report)

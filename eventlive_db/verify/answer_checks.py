@@ -1,4 +1,4 @@
-"""Whether calls are answered at all: 5xx, 404 and 401 at the front door, by number, by part of all, and as before."""
+"""Bad answers at the front door: 5xx, 404 and 401, by number, by part of all, and as before; then successes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from eventlive_db.verify.answers import Answers, Bad
 from eventlive_db.verify.log_checks import FRONT, Judged, nothing
-from eventlive_db.verify.model import Check, State, no_data
+from eventlive_db.verify.model import WORSE, Check, State, no_data
+from eventlive_db.verify.success_checks import successes
 from eventlive_db.verify.triggers import Trigger
 
 
@@ -62,25 +63,25 @@ def answers(judged: Judged) -> Iterator[Check]:
             yield ahead
             continue
         found = [_judge(judged, source, seen, kind, rule) for source, seen in judged.findings.front.items()]
-        yield max(found, key=lambda check: (_WORSE[check.state], check.count or 0))
-
-
-_WORSE = {State.PASSED: 0, State.NO_DATA: 1, State.FAILED: 2}
+        yield max(found, key=lambda check: (WORSE[check.state], check.count or 0))
+    yield successes(judged)
 
 
 def _judge(judged: Judged, source: str, seen: Answers, kind: Bad, rule: _Rule) -> Check:
     limits, window, offences = judged.limits, judged.window, seen.offences[kind]
-    number, every = offences.total, seen.every.count(window.since, window.until)
+    number, every = offences.total, seen.every.within(window)
     peak = offences.rate.peak_per_minute(window.since, window.until)
     # A log without successes is none of all answers: its level leaves them out.
     share = number / every if every and seen.successes else None
     of = f" of {every} ({share:.1%})" if share is not None else ""
     says = f"{number} answers{of}, at most {peak} a minute"
-    suspicious = number >= limits.bad_few and (share is None or share >= limits.bad_share)
+    if share is None:
+        suspicious, large = number >= limits.bad_few, False
+    else:
+        suspicious = share >= (limits.bad_share if number >= limits.bad_few else limits.bad_part_of_few)
+        large = every >= limits.bad_least and (peak >= limits.bad_floor_per_min or share >= limits.bad_most)
     alarm = number > 0 and peak >= limits.settings[rule.setting]
-    too_many = alarm or (
-        suspicious and share is not None and (peak >= limits.bad_floor_per_min or share >= limits.bad_most)
-    )
+    too_many = alarm or (suspicious and large)
     if not too_many and not suspicious:
         return judged.unless_blind("answers", kind.value, says, FRONT, number)
     before = _share_before(judged, source, seen, kind) if share is not None and rule.life else None
@@ -99,8 +100,5 @@ def _judge(judged: Judged, source: str, seen: Answers, kind: Bad, rule: _Rule) -
 def _share_before(judged: Judged, source: str, seen: Answers, kind: Bad) -> float | None:
     """Which part of all they were in the time of the same length before, where the log reaches back so far."""
     before = judged.window.before()
-    begins = judged.findings.book.begins([source])
-    every = seen.every.count(before.since, before.until)
-    if begins is None or begins > before.since or not every:
-        return None
-    return seen.rates[kind].count(before.since, before.until) / every
+    every = seen.every.within(before)
+    return seen.rates[kind].within(before) / every if every and judged.reaches_back(source) else None

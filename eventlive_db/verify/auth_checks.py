@@ -67,8 +67,7 @@ def _volume(judged: Judged, calls: AuthCalls, source: str) -> Check:
 def _rate_before(judged: Judged, calls: AuthCalls, source: str) -> float | None:
     """Calls a minute in the time of the same length before, where the log reaches back so far."""
     before = judged.window.before()
-    begins = judged.findings.book.begins([source])
-    if begins is None or begins > before.since:
+    if not judged.reaches_back(source):
         return None
     return calls.rate.count(before.since, before.until) / Window(before.since, judged.window.since).minutes
 

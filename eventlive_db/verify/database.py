@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -63,7 +63,7 @@ class Database:
         self.close()
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Rows of a query."""
+        """Rows of a query; its parameters one by one, or a single mapping of those that have names."""
         return self._rows(None, query, parameters)
 
     def owned(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -77,7 +77,8 @@ class Database:
             if role:
                 # The text of a regrole is quoted where it has to be.
                 self._connection.execute(sql.SQL("set local role {}").format(sql.SQL(role)))
-            return self._connection.execute(query.encode(), parameters or None).fetchall()
+            given = parameters[0] if parameters and isinstance(parameters[0], Mapping) else parameters
+            return self._connection.execute(query.encode(), given or None).fetchall()
 
     def value(self, query: str, *parameters: object) -> Any:
         """The first value of the first row; ``None`` where there is none."""

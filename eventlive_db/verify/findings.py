@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from eventlive_db.logs import LogEvent
+from eventlive_db.logs import LogEvent, is_auth, is_rest
 from eventlive_db.verify import known
-from eventlive_db.verify.answers import Answers
+from eventlive_db.verify.answers import Answers, is_success
 from eventlive_db.verify.logbook import Logbook
 from eventlive_db.verify.rates import Offences, Rate
 
@@ -47,33 +48,33 @@ class Findings:
     ignored_applications: Collection[str] = ()
     book: Logbook = field(default_factory=Logbook)
     missing: Offences = field(default_factory=Offences)
-    bad_requests: dict[str, Offences] = field(default_factory=dict)
+    bad_requests: defaultdict[str, Offences] = field(default_factory=lambda: defaultdict(Offences))
     causes_of_400: Rate = field(default_factory=Rate)
     incident: Offences = field(default_factory=Offences)
     duplicates: Offences = field(default_factory=Offences)
     http_duplicates: Offences = field(default_factory=Offences)
     reused_tokens: Offences = field(default_factory=Offences)
     hot: Rate = field(default_factory=Rate)
-    front: dict[str, Answers] = field(default_factory=dict)
+    front: defaultdict[str, Answers] = field(default_factory=lambda: defaultdict(Answers))
     answers: int = 0
     successes: int = 0
-    auth: dict[str, AuthCalls] = field(default_factory=dict)
+    auth: defaultdict[str, AuthCalls] = field(default_factory=lambda: defaultdict(AuthCalls))
     ignored: int = 0
 
     def add(self, event: LogEvent) -> None:
         """Count one line."""
         self.book.open(event.file).add(event)
         inside = self.since <= event.at and (self.until is None or event.at <= self.until)
-        if known.is_auth(event):
-            calls = self.auth.setdefault(event.source, AuthCalls())
+        if is_auth(event):
+            calls = self.auth[event.source]
             calls.requests.add(event.at)
             if known.is_user_call(event):
                 calls.add(event, inside)
-        if event.status is not None and known.is_rest(event):
+        if event.status is not None and is_rest(event):
             # Wherever they are in the log: they show what it is set to log.
             self.answers += event.status < 500
-            self.successes += event.status < 400
-            self.front.setdefault(event.source, Answers()).add(event, inside)
+            self.successes += is_success(event)
+            self.front[event.source].add(event, inside)
         if known.is_cause_of_400(event) and event.application not in self.ignored_applications:
             # At the edges of the window too: two logs do not have one clock.
             self.causes_of_400.add(event.at)
@@ -99,8 +100,8 @@ class Findings:
     def _add_request(self, event: LogEvent) -> None:
         if known.is_hot(event):
             self.hot.add(event.at)
-        if event.status == 400 and known.is_rest(event):
-            self.bad_requests.setdefault(event.source, Offences()).add(event)
+        if event.status == 400 and is_rest(event):
+            self.bad_requests[event.source].add(event)
         elif known.is_duplicate_409(event):
             self.http_duplicates.add(event)
         if known.is_reused_token(event):

@@ -1,11 +1,11 @@
-"""What a line of a log is about. Everything that knows SQLSTATEs, paths and the words of others is here."""
+"""What a line of a log is about: SQLSTATEs, functions of the contract, and the words of others."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from eventlive_db.logs import LogEvent
+from eventlive_db.logs import LogEvent, is_rest, route, rpc
 
 MISSING = frozenset({"42703", "42P01", "42883"})
 """undefined_column, undefined_table, undefined_function (Postgres manual, appendix A)."""
@@ -47,8 +47,6 @@ _BEATS = frozenset(
 # key out.
 _CONFLICTS = frozenset({"webinar_enter", "webinar_create", "webinar_set_status", "webinar_grant_role"})
 
-_RPC = re.compile(r"/rpc/(\w+)")
-_NAMED = re.compile(r"(?:/rest/v\d+)?/\w+")
 _REUSED = re.compile(r"refresh_token_already_used|Invalid Refresh Token: Already Used", re.IGNORECASE)
 
 
@@ -75,29 +73,6 @@ def is_cause_of_400(event: LogEvent) -> bool:
     return not code.startswith((*_NOT_400, *_NOT_400_EITHER))
 
 
-def _route(event: LogEvent) -> str:
-    return (event.path or "").partition("?")[0].rstrip("/")
-
-
-def is_rest(event: LogEvent) -> bool:
-    """A request to PostgREST, as it logs itself or as a gateway before it does; another service's is none."""
-    if event.source == "postgrest":
-        return True
-    route = _route(event)
-    return event.source == "gateway" and (route.startswith("/rest/") or "/rpc/" in route)
-
-
-def rpc(event: LogEvent) -> str | None:
-    """The function that a request called, if it called one."""
-    found = _RPC.search(_route(event)) if is_rest(event) else None
-    return found[1] if found else None
-
-
-def is_named(event: LogEvent) -> bool:
-    """A request for a function, table or view, going by its path; not a scanner's for ``/.env``."""
-    return is_rest(event) and bool(_RPC.search(_route(event)) or _NAMED.fullmatch(_route(event)))
-
-
 def is_hot(event: LogEvent) -> bool:
     """A request of the participants' hot path."""
     return rpc(event) in _BEATS
@@ -108,19 +83,14 @@ def is_duplicate_409(event: LogEvent) -> bool:
     return event.status == 409 and is_rest(event) and rpc(event) not in _CONFLICTS
 
 
-def is_auth(event: LogEvent) -> bool:
-    """A request to the auth service."""
-    return event.source == "auth" or (event.source == "gateway" and "/auth/v1/" in _route(event) + "/")
-
-
 def is_user_call(event: LogEvent) -> bool:
     """A request that asks the auth service who somebody is."""
-    route = _route(event)
+    path = route(event)
     if event.source == "auth":
         # The line that ends a request has its status; others of the same request have not.
         answered = event.status is not None
-        return answered and route in {"/user", "/auth/v1/user"} and (event.method or "GET").upper() == "GET"
-    return event.source == "gateway" and route.endswith("/auth/v1/user") and (event.method or "GET").upper() == "GET"
+        return answered and path in {"/user", "/auth/v1/user"} and (event.method or "GET").upper() == "GET"
+    return event.source == "gateway" and path.endswith("/auth/v1/user") and (event.method or "GET").upper() == "GET"
 
 
 def is_reused_token(event: LogEvent) -> bool:

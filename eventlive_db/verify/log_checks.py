@@ -10,6 +10,7 @@ from eventlive_db.verify.findings import Findings
 from eventlive_db.verify.model import Check, State, no_data, passed
 from eventlive_db.verify.rates import Offences, Window, unexplained
 from eventlive_db.verify.thresholds import Thresholds
+from eventlive_db.verify.times import said
 from eventlive_db.verify.triggers import Trigger
 
 POSTGRES = ("postgres",)
@@ -44,11 +45,19 @@ class Judged:
         doubts = self.findings.book.doubts(sources, self.window, self.limits)
         if self.silent_errors and "postgres" in sources:
             doubts.append(self.silent_errors)
-        if sources == FRONT and not self.findings.answers:
-            doubts.append("the log has no answer below 500: PostgREST's log-level has to be warn or info")
+        if sources == FRONT:
+            if not self.findings.answers:
+                doubts.append("the log has no answer below 500: PostgREST's log-level has to be warn or info")
+            if not any(seen.every.within(self.window) for seen in self.findings.front.values()):
+                doubts.append(f"there is no answer from {said(self.window.since)} to {said(self.window.until)}")
         if doubts:
             return no_data(group, name, "; ".join(doubts), "Give whole logs, from --since to the end.")
         return passed(group, name, says, count)
+
+    def reaches_back(self, source: str) -> bool:
+        """Whether the log has as long a time before the window as in it, so that the two can be compared."""
+        begins = self.findings.book.begins([source])
+        return begins is not None and begins <= self.window.before().since
 
     def ahead(self, group: str, name: str, sources: Collection[str]) -> Check | None:
         """Where a log is of another time, that nothing can be told from it."""

@@ -39,7 +39,9 @@ class LogFile:
 
     def add(self, event: LogEvent) -> None:
         """Count one."""
-        self.spans.setdefault(event.source, Span()).add(event.at)
+        if (span := self.spans.get(event.source)) is None:
+            span = self.spans[event.source] = Span()
+        span.add(event.at)
 
     def summary(self) -> LogSummary:
         """For the report."""
@@ -89,7 +91,7 @@ class Logbook:
             window: What is judged.
             limits: What is taken for silence, and how many lines may be unreadable.
         """
-        found = list(self._unreadable(sources, limits))
+        found, silence = list(self._unreadable(sources, limits)), limits.silence_in(window)
         spans = sorted(
             ((span.first_at, span.last_at, file.name) for file, span in self._spans(sources)),
             key=lambda one: (str(one[0]), str(one[1])),
@@ -102,11 +104,11 @@ class Logbook:
         last = max(one[1] for one in known)
         if last < window.since:
             found.append(f"the log ends at {said(last)}, before {said(window.since)}")
-        elif (silent := window.until - last) > limits.silence:
+        elif (silent := window.until - last) > silence:
             found.append(f"the log ends {lasting(silent.total_seconds())} before the end, at {said(last)}")
         reached = known[0][1]
         for first, end, name in known[1:]:
-            if window.until > first > window.since and first - reached > limits.silence:
+            if window.until > first > window.since and first - reached > silence:
                 gap = lasting((first - reached).total_seconds())
                 found.append(f"nothing for {gap} before {name} begins: a file between them may be missing")
             reached = max(reached, end)

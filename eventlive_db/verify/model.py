@@ -11,13 +11,13 @@ from eventlive_db.verify.triggers import Trigger
 
 GROUPS: Mapping[str, str] = {
     "dod-1": "no 400 for a missing column",
-    "answers": "calls are answered: no flood of 5xx, 404 or 401",
+    "answers": "calls are answered: they succeed as before, and no flood of 5xx, 404 or 401",
     "dod-2": "no storm of duplicate keys",
     "dod-3": "auth calls not exploding",
     "dod-4": "everybody gets what the policies say, tried for real",
     "schema": "the database is at the newest migration",
-    "functions": "every function of the contract can be called, by nobody else, and row security is on",
-    "jobs": "no job failed, late, missing or switched off",
+    "functions": "functions and views of the contract can be used, by nobody else, and row security is on",
+    "jobs": "no job failed, late, missing, switched off or with a schedule that cannot be read",
 }
 """What is looked at, in the order of the report; the names are those of ``--without``."""
 
@@ -28,6 +28,10 @@ class State(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NO_DATA = "no data"
+
+
+WORSE: Mapping[State, int] = {State.PASSED: 0, State.NO_DATA: 1, State.FAILED: 2}
+"""For the worse of two checks."""
 
 
 class Verdict(IntEnum):

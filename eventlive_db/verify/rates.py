@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from eventlive_db.logs import LogEvent, redact
 from eventlive_db.verify.model import Evidence
@@ -23,6 +25,15 @@ class Rate:
         """Count one."""
         self.by_second[int(at.timestamp())] += 1
 
+    @property
+    def total(self) -> int:
+        """How many at any time."""
+        return self.by_second.total()
+
+    def within(self, window: Window) -> int:
+        """How many in a window, by the second."""
+        return self.count(window.since, window.until)
+
     def count(self, begin: datetime, end: datetime) -> int:
         """How many from ``begin`` to ``end``, by the second."""
         low, high = int(begin.timestamp()), int(end.timestamp())
@@ -40,6 +51,35 @@ class Rate:
                 inside -= window.popleft()[1]
             peak = max(peak, inside)
         return peak
+
+
+def longest_pause(rate: Rate, window: Window, floor: timedelta, many: int) -> tuple[datetime, timedelta, int] | None:
+    """The longest time of a window without any, where as long a time before it had many.
+
+    Args:
+        rate: What should have gone on; what was before the window counts too.
+        window: What is judged.
+        floor: Shorter ones are no matter.
+        many: So many before it should have been followed by others.
+
+    Returns:
+        When it began, how long it was, and how many there were before it.
+    """
+    low, high = int(window.since.timestamp()), int(window.until.timestamp())
+    seconds = sorted(second for second in rate.by_second if second <= high)
+    sums = [0, *accumulate(rate.by_second[second] for second in seconds)]
+    longest: tuple[int, int, int] | None = None
+    for index, last in enumerate(seconds):
+        begin = max(last, low)
+        length = (seconds[index + 1] if index + 1 < len(seconds) else high) - begin
+        if length <= floor.total_seconds() or (longest and length <= longest[1]):
+            continue
+        before = sums[index + 1] - sums[bisect_left(seconds, last - length)]
+        if before >= many:
+            longest = begin, length, before
+    if longest is None:
+        return None
+    return datetime.fromtimestamp(longest[0], UTC), timedelta(seconds=longest[1]), longest[2]
 
 
 def unexplained(effects: Rate, causes: Rate, begin: datetime, end: datetime) -> int:

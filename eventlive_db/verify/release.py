@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import psycopg
 
 from eventlive_db.client.calls import API_SCHEMA
 from eventlive_db.client.contract import FUNCTIONS
+from eventlive_db.errors import AdvisedError
 from eventlive_db.resources import migrations_dir
+from eventlive_db.schedules import schedule_problem
 from eventlive_db.verify.database import Database
 from eventlive_db.verify.model import Check, State, no_data, passed
 from eventlive_db.verify.triggers import Trigger
@@ -107,21 +110,46 @@ def check_jobs(database: Database) -> Check:
     try:
         if not database.is_there("to_regprocedure('eventlive.job_health()')"):
             return no_data("jobs", "jobs", "there is no eventlive.job_health()", advice)
-        rows = database.owned("select j.name::text, j.state::text, j.detail::text from eventlive.job_health() j")
+        rows = database.owned(
+            "select j.name::text, j.state::text, j.detail::text, j.schedule::text from eventlive.job_health() j"
+        )
     except psycopg.errors.InsufficientPrivilege as error:
         return no_data("jobs", "jobs", f"eventlive.job_health(): {_first_line(error)}", advice)
-    return _judge_jobs(
-        [(name, state, f"{name} is {state}{f' ({detail})' if detail else ''}") for name, state, detail in rows]
-    )
+    try:
+        return _judge_jobs([_Job(*row) for row in rows])
+    except AdvisedError as error:
+        return no_data("jobs", "jobs", str(error), error.advice or advice)
 
 
-def _judge_jobs(jobs: Sequence[tuple[str, str, str]]) -> Check:
-    """By name, state and what is to be said of it."""
-    if ill := [says for _, state, says in jobs if state in _ILL]:
-        advice = "eventlive.job_runs has the errors."
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A row of ``eventlive.job_health()``; no schedule where the job's own row is gone."""
+
+    name: str
+    state: str
+    detail: str | None
+    schedule: str | None
+
+    @property
+    def says(self) -> str:
+        """How it does."""
+        return f"{self.name} is {self.state}{f' ({self.detail})' if self.detail else ''}"
+
+    @property
+    def problem(self) -> str:
+        """Why it does badly; empty where it does not. What no runner can read does not run, however it does so far."""
+        if self.state in _ILL:
+            return self.says
+        unread = self.schedule is not None and self.state != "disabled" and schedule_problem(self.schedule)
+        return f"{self.name}: {unread}" if unread else ""
+
+
+def _judge_jobs(jobs: Sequence[_Job]) -> Check:
+    if ill := [problem for job in jobs if (problem := job.problem)]:
+        advice = "eventlive.job_runs has the errors; eventlive-db jobs check says more."
         return Check("jobs", "jobs", State.FAILED, "; ".join(ill), advice, Trigger.JOB_FAILING, len(ill))
-    disabled = [name for name, state, _ in jobs if state == "disabled"]
-    unsure = [says for _, state, says in jobs if state not in _WELL | {"disabled"}]
+    disabled = [job.name for job in jobs if job.state == "disabled"]
+    unsure = [job.says for job in jobs if job.state not in _WELL | {"disabled"}]
     if unsure or not jobs or _NEEDED & set(disabled) or len(disabled) == len(jobs):
         says = "; ".join([*unsure, *(f"{name} is disabled" for name in disabled)]) or "there is no job"
         advice = "Wait until each has run once, and switch on what is disabled; or --without jobs."

@@ -17,6 +17,7 @@ from eventlive_db.verify.auth_checks import auth_calls
 from eventlive_db.verify.canary import CanaryResult, run_canary
 from eventlive_db.verify.canary.doors import OpenDoor
 from eventlive_db.verify.database import Database
+from eventlive_db.verify.exposure import check_strangers, check_tables, check_views
 from eventlive_db.verify.findings import Findings
 from eventlive_db.verify.interruptions import Interrupted, Interruptions
 from eventlive_db.verify.log_checks import Judged, duplicate_keys, missing_columns
@@ -45,6 +46,7 @@ class Question:
         prefix: ``log_line_prefix``, where it is none of the usual ones.
         timezone: ``log_timezone``, where the log's own abbreviation stands for several.
         ignored_applications: ``application_name`` of those whose errors do not count.
+        known: Functions and views of somebody else in the exposed schema that were looked at.
         limits: What is too much; the thresholds of the database come over it.
     """
 
@@ -58,6 +60,7 @@ class Question:
     prefix: str | None = None
     timezone: tzinfo | None = None
     ignored_applications: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
     limits: Thresholds = field(default_factory=Thresholds)
 
 
@@ -102,6 +105,9 @@ class Run:
         if "functions" in wanted:
             yield from check_functions(database, self.question.api_schema)
             yield check_grants(database, self.question.api_schema)
+            yield check_views(database, self.question.api_schema)
+            yield check_tables(database, self.question.api_schema)
+            yield check_strangers(database, self.question.api_schema, self.question.known)
             yield check_row_security(database)
         if "jobs" in wanted:
             yield check_jobs(database)

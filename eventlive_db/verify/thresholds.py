@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from eventlive_db.verify.rates import Window
+
 DEFAULTS: Mapping[str, float] = {
     "alert_http_400_per_min": 10,
     "alert_http_409_per_min": 50,
@@ -15,6 +17,11 @@ DEFAULTS: Mapping[str, float] = {
     "alert_auth_p95_s": 5,
 }
 """Keys of ``eventlive.settings``, and what holds where the database does not have them or is not asked."""
+
+_SILENCE = timedelta(minutes=10)
+_PAUSE = timedelta(minutes=3)
+_INSTANT = timedelta(seconds=30)
+"""Between the last line of a log and its being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +35,13 @@ class Thresholds:
         auth_floor_per_min: Below so many calls a minute nothing explodes.
         bad_share: From this part of all answers on, those of one bad kind are suspicious.
         bad_floor_per_min: So many of them a minute, and that part of all, are too many.
-        bad_few: Fewer of them in all are life, whatever part of all that is.
+        bad_few: Fewer of them in all are life,
+        bad_part_of_few: unless they are this part of all answers.
         bad_most: This part of all answers is too many, however few there are a minute.
+        bad_least: Among fewer answers than this no part is too many.
         bad_growth: So many times the part that they had before the release is the release's doing.
-        silence: A log that ends so long before the end of the window says nothing about the rest of it.
+        silence: A log that ends so long before the end of the window says nothing about the rest of it; ``None`` for
+            ten minutes, or half of a shorter window but no less than 30 seconds.
         clock_skew: A log may be so far ahead of our clock.
         unparsed: So many lines may be unreadable.
     """
@@ -43,11 +53,21 @@ class Thresholds:
     bad_share: float = 0.05
     bad_floor_per_min: float = 10.0
     bad_few: int = 5
+    bad_part_of_few: float = 0.2
     bad_most: float = 0.5
+    bad_least: int = 20
     bad_growth: float = 2.0
-    silence: timedelta = timedelta(minutes=10)
+    silence: timedelta | None = None
     clock_skew: timedelta = timedelta(minutes=2)
     unparsed: int = 0
+
+    def silence_in(self, window: Window) -> timedelta:
+        """How long before the end of a window a log may end, and how long there may be nothing between two files."""
+        return self.silence or max(min(_SILENCE, window.length / 2), _INSTANT)
+
+    def pause_in(self, window: Window) -> timedelta:
+        """How long nothing may succeed after many successes; clients that came together call together, too."""
+        return self.silence or min(_PAUSE, window.length / 2)
 
     @property
     def http_400_per_min(self) -> float:

@@ -14,6 +14,7 @@ class Trigger(StrEnum):
     SERVER_ERRORS = "server_errors"
     FUNCTIONS_NOT_FOUND = "functions_not_found"
     UNAUTHORIZED = "unauthorized"
+    SUCCESSES_FELL = "successes_fell"
     DUPLICATE_REGISTRATION = "duplicate_registration"
     DUPLICATE_KEY_STORM = "duplicate_key_storm"
     AUTH_CALLS_EXPLODING = "auth_calls_exploding"
@@ -35,6 +36,8 @@ class Trigger(StrEnum):
     ADMINISTRATION_BROKEN = "administration_broken"
     FUNCTION_NOT_CALLABLE = "function_not_callable"
     FUNCTION_EXPOSED = "function_exposed"
+    VIEW_NOT_READABLE = "view_not_readable"
+    DATA_EXPOSED = "data_exposed"
     ROW_SECURITY_OFF = "row_security_off"
     SCHEMA_BEHIND = "schema_behind"
     JOB_FAILING = "job_failing"
@@ -46,6 +49,7 @@ MEANING: Mapping[Trigger, str] = {
     Trigger.SERVER_ERRORS: "5xx from alert_http_5xx_per_min on, or a large part of all answers",
     Trigger.FUNCTIONS_NOT_FOUND: "404s from alert_http_404_per_min on, or a large part of all answers",
     Trigger.UNAUTHORIZED: "401s from alert_http_401_per_min on, or a large part of all answers",
+    Trigger.SUCCESSES_FELL: "hardly a call of a function succeeds any more, and most did before the release",
     Trigger.DUPLICATE_REGISTRATION: "an insert broke registrations_pkey, which the functions never do",
     Trigger.DUPLICATE_KEY_STORM: "more duplicate keys in a minute than alert_http_409_per_min",
     Trigger.AUTH_CALLS_EXPLODING: "the auth service is asked for users far more often than before, or for each request",
@@ -66,9 +70,11 @@ MEANING: Mapping[Trigger, str] = {
     Trigger.CLIENT_SETTINGS_BROKEN: "the settings of clients were not answered",
     Trigger.ADMINISTRATION_BROKEN: "the service could not make or run a webinar",
     Trigger.FUNCTION_NOT_CALLABLE: "a function of the contract is missing, or a role that needs it may not call it",
-    Trigger.FUNCTION_EXPOSED: "a role may call a function of the contract that is not for it",
+    Trigger.FUNCTION_EXPOSED: "a role may call a function that is not for it",
+    Trigger.VIEW_NOT_READABLE: "a view of the contract is missing, or a role that needs it may not read it",
+    Trigger.DATA_EXPOSED: "a role may read or write a table that is not for it",
     Trigger.ROW_SECURITY_OFF: "row security is off on a table of schema eventlive",
     Trigger.SCHEMA_BEHIND: "the database is at an older migration than this package",
-    Trigger.JOB_FAILING: "a job has failed, is late or is missing",
+    Trigger.JOB_FAILING: "a job has failed, is late or is missing, or its schedule cannot be read",
 }
 """What each of them says, in a sentence."""

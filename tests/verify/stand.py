@@ -80,6 +80,15 @@ def written(path: Path, lines: Iterator[str] | list[str]) -> Path:
     return path
 
 
+LOGS_AND_CANARY = frozenset({"dod-1", "answers", "dod-2", "dod-3", "dod-4"})
+
+
+def look(db: EventliveDatabase, *groups: str) -> Report:
+    """At these groups of what is installed alone."""
+    without = LOGS_AND_CANARY | ({"schema", "functions", "jobs"} - set(groups))
+    return verify(Question(datetime.now(UTC), without=without, dsn=db.dsn))
+
+
 BUT_THE_CANARY = frozenset({"dod-1", "answers", "dod-2", "dod-3", "schema", "functions", "jobs"})
 MADE = tuple(table for table in TABLES if table not in {"event_access_logs", "settings"})
 

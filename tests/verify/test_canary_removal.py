@@ -16,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from eventlive_db.verify import State, Verdict
+from eventlive_db.verify.canary import stage
 from eventlive_db.verify.database import APPLICATION
 from tests.support.actors import new_id
 from tests.support.database import EventliveDatabase
@@ -128,6 +129,58 @@ def test_what_cannot_be_removed_is_said_with_the_sql_that_removes_it(db: Eventli
     assert db.count("profiles") == 0
 
     db.admin.execute(source.encode())
+    db.admin.execute(check.advice.removeprefix("As the owner of the schema: ").encode())
+    assert left(db) == {}
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_what_one_connection_did_not_live_to_remove_the_next_one_does(db: EventliveDatabase, kills: int) -> None:
+    """Somebody ends all backends in the middle of the removal, so often."""
+    db.admin.execute(
+        """
+        create sequence public.tries;
+        create function public.end_it() returns trigger language plpgsql security definer as $$
+        begin
+            if nextval('public.tries') in (2, 5) then
+                perform pg_terminate_backend(pg_backend_pid());
+                perform pg_sleep(60);
+            end if;
+            return old;
+        end $$;
+        create trigger end_it before delete on eventlive.webinars for each row execute function public.end_it();
+        """
+    )
+    if kills == 1:
+        db.admin.execute("select setval('public.tries', 2)")
+    report = try_it(db)
+    assert report.verdict is Verdict.GO, report.checks
+    assert left(db) == {}
+    # Five webinars; what was ended was tried again.
+    assert db.value("select last_value from public.tries") == (8 if kills == 1 else 7)
+
+
+def test_a_removal_that_is_ended_each_time_is_given_up_and_said(
+    db: EventliveDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "PAUSES_S", (0.0, 0.0, 0.0))
+    db.admin.execute(
+        """
+        create function public.end_it() returns trigger language plpgsql security definer as $$
+        begin
+            perform pg_terminate_backend(pg_backend_pid());
+            perform pg_sleep(60);
+            return old;
+        end $$;
+        create trigger end_it before delete on eventlive.webinars for each row execute function public.end_it();
+        """
+    )
+    report = try_it(db)
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    check = check_of(report, "canary is removed")
+    assert check.says.count("webinar verify-canary-") == 5
+    assert "terminating connection" in check.says
+    assert "profile" not in check.says
+    db.admin.execute("drop trigger end_it on eventlive.webinars")
     db.admin.execute(check.advice.removeprefix("As the owner of the schema: ").encode())
     assert left(db) == {}
 

@@ -92,7 +92,7 @@ def test_json_on_stdout_is_one_object_and_nothing_else(logged: LoggedDatabase) -
     [
         (["--since", "noon"], "'noon' is no time"),
         (["--since", "2026-08-01T12:00:00"], "no time zone"),
-        (["--since", "1h", "--until", "2h"], "--since is after the end"),
+        (["--since", "1h", "--until", "2h"], "--since is not before the end"),
         (["--since", "1h", "--log", "/nowhere/a.log"], "there is no log /nowhere/a.log"),
         (["--since", "1h", "--without", "dod-5"], "--without dod-5: there is dod-1"),
         (["--since", "1h", "--canary"], "the canary needs a database"),

@@ -87,7 +87,10 @@ def test_some_400s_could_be_anything_and_many_are_the_alert(
 
 def test_a_second_login_is_the_product_working_however_often(tmp_path: Path) -> None:
     logins = [request(at, ENTER, 409) for at in each(5, 7, 100)]
-    assert judge(front(tmp_path, *logins), without=FRONT_ONLY).verdict is Verdict.GO
+    entered = request(minutes(5), ENTER, 200)
+    assert judge(front(tmp_path, *logins, entered), without=FRONT_ONLY).verdict is Verdict.GO
+    # Nobody at all comes in: that is more than second logins.
+    assert judge(front(tmp_path, *logins), without=FRONT_ONLY).verdict is Verdict.COULD_NOT_TELL
 
 
 def test_a_storm_of_other_409s_is_one_of_duplicate_keys(tmp_path: Path) -> None:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from eventlive_db.migrate import Options, upgrade
 from eventlive_db.resources import migrations_dir
-from eventlive_db.verify import Report, State, Trigger, Verdict
+from eventlive_db.verify import State, Trigger, Verdict
 from eventlive_db.verify.release import newest_migration
 from eventlive_db.verify.run import Question, verify
-from tests.support.actors import new_id
 from tests.support.database import EventliveDatabase
-from tests.verify.stand import check_of
-
-LOGS_AND_CANARY = frozenset({"dod-1", "answers", "dod-2", "dod-3", "dod-4"})
-
-
-def look(db: EventliveDatabase, *groups: str) -> Report:
-    """At these groups alone."""
-    without = LOGS_AND_CANARY | ({"schema", "functions", "jobs"} - set(groups))
-    return verify(Question(datetime.now(UTC), without=without, dsn=db.dsn))
+from tests.verify.stand import LOGS_AND_CANARY, check_of, look
 
 
 def test_the_newest_migration_is_the_one_that_nothing_follows() -> None:
@@ -102,28 +92,6 @@ def test_a_function_that_others_may_call_fails(db: EventliveDatabase, statement:
     assert says in check_of(report, "grants").says
 
 
-def test_functions_of_somebody_else_in_the_exposed_schema_are_theirs(db: EventliveDatabase) -> None:
-    db.admin.execute("create function eventlive_api.ours() returns int language sql return 1")
-    assert look(db, "functions").verdict is Verdict.GO
-
-
-@pytest.mark.parametrize("table", ["registrations", "event_access_logs_default"])
-def test_a_table_without_row_security_fails_whoever_asks(db: EventliveDatabase, table: str) -> None:
-    db.admin.execute("create table eventlive.alembic_version (version_num text)")
-    assert look(db, "functions").verdict is Verdict.GO
-    db.admin.execute(f"alter table eventlive.{table} disable row level security".encode())
-    role = f"stranger_{new_id().hex}"
-    db.admin.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
-    try:
-        for dsn in (db.dsn, make_conninfo(db.dsn, user=role)):
-            without = LOGS_AND_CANARY | {"schema", "jobs"}
-            report = verify(Question(datetime.now(UTC), without=without, dsn=dsn))
-            assert report.triggers == [Trigger.ROW_SECURITY_OFF]
-            assert check_of(report, "row security").says == f"off on {table}"
-    finally:
-        db.admin.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
-
-
 def test_a_job_whose_row_is_gone_fails(db: EventliveDatabase) -> None:
     run_all_jobs(db)
     assert look(db, "jobs").verdict is Verdict.GO
@@ -131,6 +99,27 @@ def test_a_job_whose_row_is_gone_fails(db: EventliveDatabase) -> None:
     report = look(db, "jobs")
     assert report.triggers == [Trigger.JOB_FAILING]
     assert "rollup_live is missing" in check_of(report, "jobs").says
+
+
+@pytest.mark.parametrize("schedule", ["nonsense", "0 0 30 2 *", "* * * * * *", "0 0 L * *", "@daily"])
+def test_a_job_with_a_schedule_that_nobody_can_read_fails_unless_it_is_switched_off(
+    db: EventliveDatabase, schedule: str
+) -> None:
+    run_all_jobs(db)
+    db.admin.execute("update eventlive.jobs set schedule = %s where name = 'purge_messages'", [schedule])
+    report = look(db, "jobs")
+    assert report.triggers == [Trigger.JOB_FAILING]
+    assert f"purge_messages: the schedule {schedule!r} cannot be read" in check_of(report, "jobs").says
+    db.admin.execute("update eventlive.jobs set enabled = false where name = 'purge_messages'")
+    assert check_of(look(db, "jobs"), "jobs").state is State.PASSED
+
+
+def test_without_what_reads_schedules_nobody_can_tell(db: EventliveDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_all_jobs(db)
+    monkeypatch.setitem(sys.modules, "cronsim", None)
+    check = check_of(look(db, "jobs"), "jobs")
+    assert check.state is State.NO_DATA
+    assert "pip install" in check.advice
 
 
 def test_a_job_that_is_switched_off_is_named_and_of_some_it_is_no_pass(db: EventliveDatabase) -> None:
@@ -175,8 +164,9 @@ def test_jobs_that_fail_or_are_late_fail_and_what_never_ran_is_no_pass(
 ) -> None:
     db.admin.execute("drop function if exists eventlive.job_health() cascade")
     db.admin.execute(
-        "create function eventlive.job_health() returns table (name text, state text, detail text)"
-        f" language sql as $$ values {values.replace('null', 'null::text')} $$".encode()
+        "create function eventlive.job_health() returns table (name text, state text, detail text, schedule text)"
+        " language sql as"
+        f" $$ select v.*, '* * * * *' from (values {values.replace('null', 'null::text')}) v $$".encode()
     )
     report = look(db, "jobs")
     assert check_of(report, "jobs").state is state
@@ -191,7 +181,7 @@ def test_a_database_without_the_health_of_jobs_is_no_pass(db: EventliveDatabase)
 def test_an_empty_database_is_behind_in_everything(empty_database: str) -> None:
     report = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY, dsn=empty_database))
     assert report.verdict is Verdict.ROLL_BACK
-    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE]
+    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE, Trigger.VIEW_NOT_READABLE]
 
 
 def test_without_a_database_nobody_can_tell() -> None:

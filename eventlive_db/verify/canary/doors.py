@@ -147,7 +147,13 @@ def sign(secret: str, settings: Mapping[str, str]) -> tuple[dict[str, str], dict
         import jwt
     except ModuleNotFoundError as error:
         raise VerifyError("signing needs PyJWT", "pip install 'eventlive-db[http]'", token="missing_extra") from error
-    if len(secret.encode()) < 32:
+    try:
+        length = len(secret.encode())
+    except UnicodeEncodeError:
+        raise VerifyError(
+            "the JWT secret is no text in UTF-8", "Give the one of PostgREST.", token="short_secret"
+        ) from None
+    if length < 32:
         raise VerifyError("the JWT secret is shorter than 32 bytes", "Give the one of PostgREST.", token="short_secret")
     now = int(time.time())
     ids = {who: uuid4() for who in USERS}
@@ -178,6 +184,9 @@ def read_tokens(path: Path) -> tuple[dict[str, str], dict[str, UUID]]:
         tokens = {who: str(given[who]) for who in (*USERS, "service")}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise VerifyError(f"{path}: {type(error).__name__}", advice, token="unreadable_tokens") from None
+    for who, token in tokens.items():
+        if not (token.isascii() and token.isprintable()):
+            raise VerifyError(f"the token of {who} is none", advice, token="unreadable_tokens")
     ids = {who: _subject(tokens[who], who, advice) for who in USERS}
     if len(set(ids.values())) < len(ids):
         raise VerifyError(f"{path}: two of the users are one", advice, token="unreadable_tokens")

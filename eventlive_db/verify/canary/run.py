@@ -12,7 +12,7 @@ from eventlive_db.verify.canary.stage import Policy, Stage, sweep
 from eventlive_db.verify.canary.steps import Trial
 from eventlive_db.verify.database import Database, why_no_canary
 from eventlive_db.verify.interruptions import Interruptions
-from eventlive_db.verify.model import Check, State, no_data
+from eventlive_db.verify.model import WORSE, Check, State, no_data
 from eventlive_db.verify.triggers import Trigger
 
 POLICIES = (
@@ -43,11 +43,8 @@ class CanaryResult:
     def add(self, check: Check) -> None:
         """Take over a check; the worse one of one name stays."""
         before = self.checks.get(check.name)
-        if before is None or _WORSE[check.state] >= _WORSE[before.state]:
+        if before is None or WORSE[check.state] >= WORSE[before.state]:
             self.checks[check.name] = check
-
-
-_WORSE = {State.PASSED: 0, State.NO_DATA: 1, State.FAILED: 2}
 
 
 def run_canary(dsn: str, open_door: OpenDoor, interruptions: Interruptions, result: CanaryResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -20,6 +21,11 @@ PREFIX = "verify-canary-"
 TITLE = "Canary of eventlive-db verify; it is removed by itself"
 LEFTOVER_AGE = "1 hour"
 """What is younger may be another run's that is under way."""
+
+PAUSES_S = (0.1, 1.0, 3.0)
+"""Between tries to remove what was made, where trying again may help."""
+
+_PASSING = ("08", "40", "57P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,39 +91,52 @@ class Stage:
     def remove(self, dsn: str) -> int:
         """Remove everything of this run, on a connection of its own: the one in use may be what broke.
 
+        What that connection does not live to remove another one does.
+
         Returns:
             How many events of it the visit log keeps.
 
         Raises:
             UnableError: Something is left; it says what, and how to remove it.
         """
-        profile_left, left = self.door.made_up, {f"{self.run}-%": "every one"}
-        problem: psycopg.Error | None = None
-        events = 0
+        remains = _Remains(profile=self.door.made_up, webinars={f"{self.run}-%": "every one"})
+        pauses = iter(PAUSES_S)
+        while (problem := self._remove(dsn, remains)) is not None:
+            pause_s = next(pauses, None)
+            if pause_s is None or not _passes(problem):
+                self._give_up(problem, remains.webinars, remains.profile)
+            time.sleep(pause_s)
+        return remains.events
+
+    def _remove(self, dsn: str, remains: _Remains) -> psycopg.Error | None:
+        """Remove what remains, and return why something still does."""
         try:
             with Database(dsn) as database:
-                # First, and whatever becomes of the rest: nobody stays an administrator.
-                if self.door.made_up:
-                    _delete_admins(database, [self.door.ids["admin"]])
-                    profile_left = False
-                made = dict(
-                    database.owned(
-                        "select w.id, w.slug from eventlive.webinars w where starts_with(w.slug, %s)", f"{self.run}-"
-                    )
-                )
-                left = {slug: str(webinar_id) for webinar_id, slug in made.items()}
-                for webinar_id, slug in made.items():
-                    try:
-                        _delete(database, [webinar_id])
-                        del left[slug]
-                    except psycopg.Error as error:
-                        problem = error
-                events = _events(database, list(made))
+                return self._remove_on(database, remains)
         except psycopg.Error as error:
-            problem = error
-        if problem is not None:
-            self._give_up(problem, left, profile_left)
-        return events
+            return error
+
+    def _remove_on(self, database: Database, remains: _Remains) -> psycopg.Error | None:
+        # First, and whatever becomes of the rest: nobody stays an administrator.
+        if remains.profile:
+            _delete_admins(database, [self.door.ids["admin"]])
+            remains.profile = False
+        found = database.owned(
+            "select w.id, w.slug from eventlive.webinars w where starts_with(w.slug, %s)", f"{self.run}-"
+        )
+        remains.webinars = {slug: str(webinar_id) for webinar_id, slug in found}
+        remains.seen |= {webinar_id for webinar_id, _ in found}
+        problem: psycopg.Error | None = None
+        for webinar_id, slug in found:
+            try:
+                _delete(database, [webinar_id])
+                del remains.webinars[slug]
+            except psycopg.Error as error:
+                if _passes(error):
+                    raise
+                problem = error
+        remains.events = _events(database, list(remains.seen))
+        return problem
 
     def _give_up(self, problem: psycopg.Error, left: Mapping[str, str], profile_left: bool) -> NoReturn:
         """Say what is left, and how to remove it."""
@@ -131,6 +150,23 @@ class Stage:
             by_hand.append(f"delete from eventlive.profiles where user_id = '{admin}';")  # noqa: S608  # to be read
         says = f"still there, because of: {why}: {', '.join(what) or 'nothing'}"
         raise UnableError(says, f"As the owner of the schema: {' '.join(by_hand)}") from problem
+
+
+@dataclass(slots=True)
+class _Remains:
+    """What is still there of a run, as far as is known.
+
+    Attributes:
+        profile: Whether its administrator is still one.
+        webinars: Ids by slug.
+        seen: Ids of all its webinars that were found.
+        events: How many events of them the visit log keeps.
+    """
+
+    profile: bool
+    webinars: dict[str, str]
+    seen: set[UUID] = field(default_factory=set)
+    events: int = 0
 
 
 def sweep(database: Database) -> tuple[int, int]:
@@ -155,6 +191,11 @@ def sweep(database: Database) -> tuple[int, int]:
     )
     _delete_admins(database, [row[0] for row in profiles])
     return len(webinars), len(profiles)
+
+
+def _passes(problem: psycopg.Error) -> bool:
+    """Whether another connection may do better: this one was lost, or the transaction was another's victim."""
+    return problem.sqlstate is None or problem.sqlstate.startswith(_PASSING)
 
 
 def _events(database: Database, webinar_ids: Sequence[UUID]) -> int:
