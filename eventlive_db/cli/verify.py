@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -29,7 +30,7 @@ from eventlive_db.verify.run import verify as verify_once
 from eventlive_db.verify.terminal import progress_line
 from eventlive_db.verify.thresholds import Thresholds
 from eventlive_db.verify.times import parse_duration, parse_time
-from eventlive_db.verify.writing import write
+from eventlive_db.verify.writing import give_up, write
 
 COULD_NOT_TELL = int(Verdict.COULD_NOT_TELL)
 SECRET_VARIABLE = "EVENTLIVE_JWT_SECRET"
@@ -151,9 +152,18 @@ def verify(
 
 
 def _fail(problem: object, status: int = COULD_NOT_TELL) -> NoReturn:
-    with suppress(OSError):  # nobody reads stderr any more, and the status is what counts
+    with _unread():
         typer.echo(f"eventlive-db: {problem}", err=True)
     raise typer.Exit(int(status))
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Go on where nobody reads stderr any more: the status is what counts."""
+    try:
+        yield
+    except OSError:
+        give_up(sys.stderr)
 
 
 @contextmanager
@@ -172,7 +182,7 @@ def _failures() -> Iterator[None]:
     except Interrupted as interrupted:
         _fail(f"ended by {interrupted.name}")
     except Exception as error:  # a defect; Python would end with 1, which says "roll back" here
-        with suppress(OSError):
+        with _unread():
             traceback.print_exception(error)
         _fail(f"{type(error).__name__}: this is a defect of eventlive-db, and nothing was verified")
 

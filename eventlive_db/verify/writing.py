@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -61,7 +62,17 @@ def _print(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError:
-        # What is left in the buffer would be tried again at the end of Python, which would then end with 120.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         raise
+
+
+def give_up(stream: TextIO) -> None:
+    """Write no more to a stream that could not be written to.
+
+    What is left in its buffer would be tried again at the end of Python, which would then end with 120.
+
+    Args:
+        stream: ``stdout`` or ``stderr``.
+    """
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -34,11 +34,13 @@ def refused(tmp_path: Path) -> tuple[str, ...]:
     return ("verify", *until, *ANSWERS, "--log", str(log))
 
 
-def status(arguments: tuple[str, ...], stdout: int, stderr: int = subprocess.PIPE) -> tuple[int, str]:
+def status(
+    arguments: tuple[str, ...], stdout: int, stderr: int = subprocess.PIPE, **environment: str
+) -> tuple[int, str]:
     """How the command ends as a process of its own, and what it says on stderr."""
     done = subprocess.run(
         [sys.executable, "-m", "eventlive_db", *arguments],
-        env={**os.environ, "EVENTLIVE_DSN": ""},
+        env={**os.environ, "EVENTLIVE_DSN": "", **environment},
         stdout=stdout,
         stderr=stderr,
         check=False,
@@ -62,6 +64,9 @@ def test_a_go_that_nobody_reads_is_none_and_a_roll_back_is_one(refused: tuple[st
         assert status(GO, writer) == (2, "eventlive-db: stdout: Broken pipe\n")
         assert status((*GO, "--json", "-"), writer)[0] == 2
         assert status(GO, writer, writer)[0] == 2
+        # Whatever the end of Python does with what stderr still holds.
+        assert status(GO, writer, writer, LANG="", LC_ALL="", CI="true")[0] == 2
+        assert status(GO, writer, writer, PYTHONUNBUFFERED="1")[0] == 2
         assert status(GO, full) == (2, "eventlive-db: stdout: No space left on device\n")
         assert status(refused, writer)[0] == 1
         assert status(("verify", "--since", "noon"), writer, writer)[0] == 2
