@@ -40,7 +40,7 @@ demo: $(READY) ## run a webinar with a few hundred viewers on an embedded Postgr
 test: $(READY) ## pass the tests
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) -m "not heavy"
 
-test-heavy: $(READY) ## the larger sizes of what other tests show in small
+test-heavy: $(READY) ## the tests that make test leaves out: larger sizes, kills and restarts, the scenarios in small
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) $(if $(KIND),--pg-kind $(KIND)) -m heavy tests
 
 lint: $(READY) ## check style, types and SQL

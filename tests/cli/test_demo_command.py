@@ -15,6 +15,8 @@ import pytest
 import eventlive_db.load
 from eventlive_db.server import Server
 
+pytestmark = pytest.mark.heavy
+
 SAMPLES = Path(eventlive_db.load.__file__).parent / "samples"
 
 

@@ -23,6 +23,8 @@ from eventlive_db.server import Server
 from tests.plans.plugin_project import EXAMPLE, SCHEMA, UPDATE_LINE, VARIABLES, WITHOUT_INDEX, databases, mere_user
 from tests.support.database import EventliveDatabase
 
+pytestmark = pytest.mark.heavy
+
 GENEROUS = "buffers = 20"
 TIGHT = "buffers = 2"
 

@@ -16,6 +16,8 @@ from eventlive_db.lint.sql.check_names import check_declared
 from eventlive_db.lint.sql.project import build_declared, read_project
 from tests.lint.sql_bench import place
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLANTED = "select id from eventlive.registrations"
 

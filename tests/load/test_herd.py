@@ -7,6 +7,8 @@ import pytest
 from eventlive_db.load.herd import HerdPlan, HerdResult, run_herd, worst_rate
 from eventlive_db.migrate import Options, upgrade
 
+pytestmark = pytest.mark.heavy
+
 
 def test_the_worst_ten_seconds_are_found_wherever_they_begin() -> None:
     steady = [float(second) for second in range(100)]

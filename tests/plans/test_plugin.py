@@ -23,6 +23,8 @@ from tests.plans.plugin_project import (
     mere_user,
 )
 
+pytestmark = pytest.mark.heavy
+
 TEST = "test_taking_a_job_reads_one_row_by_its_index"
 
 

@@ -19,6 +19,8 @@ import pytest
 
 from eventlive_db.server import TEST_SETTINGS, Server, ServerStartError, open_server, rundir
 
+pytestmark = pytest.mark.heavy
+
 Ask = Callable[[str, str], Any]
 Until = Callable[[Callable[[], bool], str], None]
 Processes = Callable[[Path], list[int]]

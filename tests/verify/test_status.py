@@ -17,6 +17,8 @@ from tests.support.database import EventliveDatabase
 from tests.verify.stand import written
 from tests.verify.test_front_and_auth_logs import each, request
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "eventlive_db" / "verify" / "samples"
 LOGS = [f"--log={SAMPLES / name}.log" for name in ("postgres", "postgrest", "auth")]
