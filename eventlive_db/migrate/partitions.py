@@ -10,7 +10,7 @@ _LOG = "eventlive.event_access_logs"
 _DECLARED = f"{_LOG}_default"
 
 _ROTATED = re.compile(rf"partition {_LOG}_(p|until_)\d{{8}}(_\d{{12}})?")
-_ASIDE = re.compile(rf"table {_LOG}_(draining|(p|until_)\d{{8}}(_\d{{12}})?_expired)")
+_ASIDE = re.compile(rf"table {_LOG}_(draining(_\d{{12}})?|(p|until_)\d{{8}}(_\d{{12}})?_expired)")
 
 _OF_ITS_OWN = frozenset({"partition of", "comment"})
 """What no two partitions have in common."""

@@ -30,10 +30,11 @@ declare
     ];
     v_lost text[] := '{}';
 begin
-    if to_regclass('eventlive.event_access_logs_draining') is not null then
+    if exists (select from eventlive.event_log_aside()) then
         raise exception using
             errcode = 'object_not_in_prerequisite_state',
-            message = 'event_access_logs_draining holds events that are on their way back into the visit log',
+            message = (select string_agg(a.name, ', ') from eventlive.event_log_aside() a)
+                || ' holds events that are on their way back into the visit log',
             detail = 'rotation_unfinished',
             hint = 'Have the rotation finish first: call eventlive.run_job(''rotate_event_logs'')';
     end if;
@@ -231,6 +232,7 @@ drop function eventlive.job_health();
 drop procedure eventlive.run_job(text, jsonb);
 drop function eventlive.job_work(text);
 drop function eventlive.job_step(text, uuid, uuid[], text, bigint);
+drop function eventlive.check_passed_by(text, uuid[]);
 drop function eventlive.rotate_event_logs_step(text, bigint);
 drop function eventlive.rotate_event_logs_work();
 drop function eventlive.rollup_live_step(uuid);
@@ -249,21 +251,28 @@ drop function eventlive.purge_cron_runs(bigint);
 drop function eventlive.close_expired_sessions_step(uuid, uuid[]);
 drop function eventlive.close_expired_sessions_work();
 drop function eventlive.swap_event_log_default();
+drop function eventlive.event_log_obstacles();
 drop function eventlive.event_log_caught();
 drop function eventlive.check_event_log_draining();
 drop function eventlive.attach_event_log_draining();
 drop function eventlive.make_event_log_table(text);
 drop function eventlive.lock_event_log(boolean);
+drop function eventlive.expired_event_log_tables();
+drop function eventlive.event_log_partition_name(timestamptz, timestamptz);
 drop function eventlive.event_log_gaps();
+drop function eventlive.event_log_draining();
+drop function eventlive.event_log_count_caught(timestamptz, timestamptz, bigint);
 drop function eventlive.add_event_log_partition(timestamptz, timestamptz);
 drop function eventlive.retention_end(text, jsonb);
-drop function eventlive.rename_event_log_table(text, text);
+drop function eventlive.rename_event_log_table(regclass, text);
 drop function eventlive.old_job_runs();
-drop function eventlive.expired_event_log_tables();
 drop function eventlive.event_log_partitions();
-drop function eventlive.event_log_partition_name(timestamptz, timestamptz);
-drop function eventlive.event_log_draining_range();
+drop function eventlive.event_log_needed_by(regclass);
+drop function eventlive.event_log_half_detached();
+drop function eventlive.event_log_free_name(regnamespace, text, text);
+drop function eventlive.event_log_default();
 drop function eventlive.event_log_boundary(timestamptz);
+drop function eventlive.event_log_aside();
 drop function eventlive.close_event_log_table(text);
 drop function eventlive.attach_event_log_partition(text, timestamptz, timestamptz);
 drop function eventlive.finish_job(text);

@@ -641,24 +641,34 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
+declare
+    v_default regclass;
 begin
+    if _lower is null then
+        execute format('alter table eventlive.event_access_logs attach partition eventlive.%I default', _name);
+        execute format('comment on table eventlive.%I is %L', _name, 'Events outside every other partition.');
+        return;
+    end if;
     if _lower < clock_timestamp() + interval '1 hour' then
         perform eventlive.lock_event_log(false);
-    else
-        lock table only eventlive.event_access_logs_default in access exclusive mode;
     end if;
-    execute format($move$
-        with caught as (
-            delete from eventlive.event_access_logs_default d where d.occurred_at >= $1 and d.occurred_at < $2
-            returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
-        )
-        insert into eventlive.%I (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
-        overriding system value
-        select c.webinar_id, c.occurred_at, c.event_id, c.event, c.user_id, c.session_id, c.detail from caught c
-    $move$, _name) using _lower, _upper;
-    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%s) to (%s)',
-        _name, case when _lower = '-infinity' then 'minvalue' else quote_literal(_lower) end,
-        case when _upper = 'infinity' then 'maxvalue' else quote_literal(_upper) end);
+    v_default := eventlive.event_log_default();
+    if v_default is not null then
+        execute format('lock table only %s in access exclusive mode', v_default);
+        -- Somebody may have copied from one into the other: what is in both is one event.
+        execute format($move$
+            with caught as (
+                delete from %s d where d.occurred_at >= $1 and d.occurred_at < $2
+                returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
+            )
+            insert into eventlive.%I (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
+            overriding system value
+            select c.webinar_id, c.occurred_at, c.event_id, c.event, c.user_id, c.session_id, c.detail from caught c
+                on conflict do nothing
+        $move$, v_default, _name) using _lower, _upper;
+    end if;
+    execute format('alter table eventlive.event_access_logs attach partition eventlive.%I for values from (%L) to (%s)',
+        _name, _lower, case when _upper = 'infinity' then 'maxvalue' else quote_literal(_upper) end);
     execute format('comment on table eventlive.%I is %L', _name,
         case when _lower = '-infinity' then format('Events until %s.', _upper)
             else format('Events from %s until %s.', _lower, _upper) end);
@@ -666,7 +676,7 @@ end
 $$;
 
 comment on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) is
-    'Makes a table a partition of the visit log, with what the default one has caught for it.';
+    'Makes a table a partition of the visit log, with what the default one has caught for it; the default one itself where no time is given.';
 revoke all on function eventlive.attach_event_log_partition(text, timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
 create function eventlive.close_event_log_table(_name text)
@@ -686,6 +696,43 @@ $$;
 comment on function eventlive.close_event_log_table(text) is 'Gives a new table of the visit log the privileges that all of them have: none for clients.';
 revoke all on function eventlive.close_event_log_table(text) from public, anon, authenticated, service_role;
 
+-- Told by name, columns and owner; of what time they are, their comment says.
+
+create function eventlive.event_log_aside()
+returns table (relation regclass, name text, range tstzrange)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+    select c.oid::regclass,
+           c.relname::text,
+           case
+               when obj_description(c.oid, 'pg_class')
+                   ~ '^[[(]("?-infinity"?|"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?),"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?[])]$'
+               then nullif(obj_description(c.oid, 'pg_class')::tstzrange, 'empty')
+           end
+      from pg_class l
+      join pg_class c on c.relnamespace = l.relnamespace and pg_has_role(l.relowner, c.relowner, 'usage')
+     where l.oid = 'eventlive.event_access_logs'::regclass
+       and c.relname ~ '^event_access_logs_draining(_\d{12})?$'
+       and c.relkind in ('r', 'p')
+       and not c.relispartition
+       and not exists (
+            select from pg_attribute a
+             where a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
+               and not exists (
+                    select from pg_attribute b
+                     where b.attrelid = c.oid and b.attname = a.attname and b.atttypid = a.atttypid and not b.attisdropped
+                   )
+           )
+     order by 2
+$$;
+
+comment on function eventlive.event_log_aside() is
+    'Tables that were the default partition and are on their way back into the visit log, with the time that they stand for; null where their comment does not say it.';
+revoke all on function eventlive.event_log_aside() from public, anon, authenticated, service_role;
+
 create function eventlive.event_log_boundary(_at timestamptz)
 returns timestamptz
 language sql
@@ -699,48 +746,104 @@ comment on function eventlive.event_log_boundary(timestamptz) is
     'Where the partition of the visit log that holds this moment ends: midnight in UTC, every event_log_partition_days.';
 revoke all on function eventlive.event_log_boundary(timestamptz) from public, anon, authenticated, service_role;
 
-create function eventlive.event_log_draining_range()
-returns tstzrange
+create function eventlive.event_log_default()
+returns regclass
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+    select d.oid::regclass
+      from pg_class l
+      join pg_partitioned_table t on t.partrelid = l.oid
+      join pg_class d on d.oid = t.partdefid
+     where l.oid = 'eventlive.event_access_logs'::regclass
+       and d.relnamespace = l.relnamespace
+       and pg_has_role(l.relowner, d.relowner, 'usage')
+);
+
+comment on function eventlive.event_log_default() is
+    'The default partition of the visit log, whatever its name; null where there is none, or one that is somebody else''s.';
+revoke all on function eventlive.event_log_default() from public, anon, authenticated, service_role;
+
+-- Somebody may have detached a table and kept it, or made one: it stays what it is, and another name is taken. Of a
+-- table, that of its index has to be free as well, and of its type, which may be alone.
+
+create function eventlive.event_log_free_name(_schema regnamespace, _stem text, _suffix text)
+returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_table oid := to_regclass('eventlive.event_access_logs_draining');
-    v_comment text := obj_description(v_table, 'pg_class');
+    v_name text := left(_stem, 58 - length(_suffix)) || _suffix;
+    v_number integer := 1;
 begin
-    if v_table is not null and v_comment is null then
-        raise exception using
-            errcode = 'object_not_in_prerequisite_state',
-            message = 'event_access_logs_draining holds events of the visit log, and its comment, which says of what time, is gone',
-            detail = 'rotation_unfinished',
-            hint = 'Say it again, from its first event to after its last one: comment on table eventlive.event_access_logs_draining is ''["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00")''';
-    end if;
-    return v_comment::tstzrange;
+    while exists (select from pg_class c where c.relnamespace = _schema and c.relname in (v_name, v_name || '_pkey'))
+        or exists (select from pg_type t where t.typnamespace = _schema and t.typname = v_name)
+    loop
+        v_number := v_number + 1;
+        v_name := left(_stem, 45 - length(_suffix)) || '_' || lpad(v_number::text, 12, '0') || _suffix;
+    end loop;
+    return v_name;
 end
 $$;
 
-comment on function eventlive.event_log_draining_range() is
-    'The time that event_access_logs_draining stands for; null where there is no such table.';
-revoke all on function eventlive.event_log_draining_range() from public, anon, authenticated, service_role;
+comment on function eventlive.event_log_free_name(regnamespace, text, text) is
+    'The name made of both parts, or one with a number between them where that is taken.';
+revoke all on function eventlive.event_log_free_name(regnamespace, text, text) from public, anon, authenticated, service_role;
 
-create function eventlive.event_log_partition_name(_lower timestamptz, _upper timestamptz)
+-- What DETACH CONCURRENTLY leaves when it is cancelled: whoever writes an event of its time is refused until it is done.
+
+create function eventlive.event_log_half_detached()
+returns table (relation regclass, name text, owned boolean)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select c.oid::regclass, c.relname::text, pg_has_role(l.relowner, c.relowner, 'usage')
+      from pg_inherits i
+      join pg_class l on l.oid = i.inhparent
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'eventlive.event_access_logs'::regclass and i.inhdetachpending
+$$;
+
+comment on function eventlive.event_log_half_detached() is
+    'The partition of the visit log whose detaching was begun and not finished, and whether the owner of the log may.';
+revoke all on function eventlive.event_log_half_detached() from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_needed_by(_relation regclass)
 returns text
 language sql
 stable
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
-    select case when _lower = '-infinity' then 'event_access_logs_until_' else 'event_access_logs_p' end
-        || to_char(n.at, case when n.at = date_trunc('day', n.at) then 'YYYYMMDD' else 'YYYYMMDD_HH24MISSUS' end)
-      from (values (case when _lower = '-infinity' then _upper else _lower end)) as n (at)
+    select coalesce(pg_describe_object('pg_class'::regclass, r.ev_class, 0), pg_describe_object(d.classid, d.objid, d.objsubid))
+      from pg_class c
+      join pg_depend d
+        on (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
+        or (d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)
+      left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+     where c.oid = _relation
+       and d.deptype = 'n'
+       -- Its own policies, which go with it, need its columns.
+       and not exists (
+            select
+              from pg_depend o
+             where o.classid = d.classid and o.objid = d.objid and o.refobjid = c.oid
+               and o.refclassid = 'pg_class'::regclass and o.deptype <> 'n'
+           )
+     order by 1
+     limit 1
 $$;
 
-comment on function eventlive.event_log_partition_name(timestamptz, timestamptz) is 'The name of a partition of the visit log, after its beginning in UTC, or its end where it has none.';
-revoke all on function eventlive.event_log_partition_name(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+comment on function eventlive.event_log_needed_by(regclass) is
+    'What stands in the way of dropping a table of the visit log, such as a view; null where nothing does.';
+revoke all on function eventlive.event_log_needed_by(regclass) from public, anon, authenticated, service_role;
+
+-- Without what is half detached: nobody sees it in the log any more, and the next run finishes that first.
 
 create function eventlive.event_log_partitions()
-returns table (relation regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
+returns table (relation regclass, name text, lower_bound timestamptz, upper_bound timestamptz, owned boolean)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -751,39 +854,22 @@ as $$
            c.relname::text,
            case when b.bound like 'FOR VALUES FROM (MINVALUE)%' then '-infinity'::timestamptz
                else substring(b.bound from $re$FROM \('([^']+)'\)$re$)::timestamptz end,
-           coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity')
+           coalesce(substring(b.bound from $re$TO \('([^']+)'\)$re$)::timestamptz, 'infinity'),
+           o.owned
       from pg_inherits i
+      join pg_class l on l.oid = i.inhparent
       join pg_class c on c.oid = i.inhrelid
      cross join lateral pg_get_expr(c.relpartbound, c.oid) as b (bound)
+     cross join lateral pg_has_role(l.relowner, c.relowner, 'usage') as o (owned)
      where i.inhparent = 'eventlive.event_access_logs'::regclass
        and b.bound <> 'DEFAULT'
+       and not (i.inhdetachpending and o.owned)
      order by 3
 $$;
 
 comment on function eventlive.event_log_partitions() is
-    'The partitions of the visit log but the default one, with what they hold: from lower_bound until just before upper_bound.';
+    'The partitions of the visit log but the default one, with what they hold, from lower_bound until just before upper_bound, and whether the owner of the log may change them.';
 revoke all on function eventlive.event_log_partitions() from public, anon, authenticated, service_role;
-
-create function eventlive.expired_event_log_tables()
-returns table (relation regclass, name text, events bigint)
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select c.oid::regclass, regexp_replace(c.relname, '_expired$', ''), greatest(c.reltuples, 0)::bigint
-      from pg_class c
-      join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
-     where c.relkind in ('r', 'p')
-       and not c.relispartition
-       and c.relname ~ '_expired$'
-       and c.relowner = (select l.relowner from pg_class l where l.oid = 'eventlive.event_access_logs'::regclass)
-       and d.description = 'Was a partition of the visit log, and is past its retention.'
-     order by 2
-$$;
-
-comment on function eventlive.expired_event_log_tables() is
-    'What was detached from the visit log for its age, and is still to be dropped.';
-revoke all on function eventlive.expired_event_log_tables() from public, anon, authenticated, service_role;
 
 create function eventlive.old_job_runs()
 returns table (job_name text, run_id bigint)
@@ -811,22 +897,35 @@ comment on function eventlive.old_job_runs() is
     'Runs that began more than job_run_retention_days ago, but for the last and the last good one of each job.';
 revoke all on function eventlive.old_job_runs() from public, anon, authenticated, service_role;
 
-create function eventlive.rename_event_log_table(_from text, _to text)
+create function eventlive.rename_event_log_table(_relation regclass, _to text)
 returns void
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_index regclass;
+    v_policy text;
 begin
-    execute format('alter table eventlive.%I rename to %I', _from, _to);
-    execute format('alter index eventlive.%I rename to %I', _from || '_pkey', _to || '_pkey');
-    execute format('alter policy %I on eventlive.%I rename to %I', _from || '_service', _to, _to || '_service');
+    select x.indexrelid, p.polname
+      into v_index, v_policy
+      from pg_class c
+      left join pg_index x on x.indrelid = c.oid and x.indisprimary
+      left join pg_policy p on p.polrelid = c.oid and p.polname = c.relname || '_service'
+     where c.oid = _relation;
+    execute format('alter table %s rename to %I', _relation, _to);
+    if v_index is not null then
+        execute format('alter index %s rename to %I', v_index, eventlive.event_log_free_name('eventlive', _to, '_pkey'));
+    end if;
+    if v_policy is not null then
+        execute format('alter policy %I on %s rename to %I', v_policy, _relation, _to || '_service');
+    end if;
 end
 $$;
 
-comment on function eventlive.rename_event_log_table(text, text) is
+comment on function eventlive.rename_event_log_table(regclass, text) is
     'Renames a table of the visit log, with its index and its policy.';
-revoke all on function eventlive.rename_event_log_table(text, text) from public, anon, authenticated, service_role;
+revoke all on function eventlive.rename_event_log_table(regclass, text) from public, anon, authenticated, service_role;
 
 create function eventlive.retention_end(_key text, _overrides jsonb)
 returns timestamptz
@@ -857,6 +956,61 @@ $$;
 comment on function eventlive.add_event_log_partition(timestamptz, timestamptz) is 'Makes a partition of the visit log.';
 revoke all on function eventlive.add_event_log_partition(timestamptz, timestamptz) from public, anon, authenticated, service_role;
 
+-- Read by its name, the default partition is all that is locked meanwhile. Where it has another one, the log is read: of
+-- the time of a gap, it has nothing else.
+
+create function eventlive.event_log_count_caught(_from timestamptz, _until timestamptz, _limit bigint)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_default regclass := eventlive.event_log_default();
+    v_count bigint := 0;
+begin
+    if v_default = to_regclass('eventlive.event_access_logs_default') then
+        select count(*) into v_count
+          from (
+                select
+                  from eventlive.event_access_logs_default d
+                 where d.occurred_at >= _from and d.occurred_at < _until
+                 limit _limit
+               ) n;
+    elsif v_default is not null then
+        select count(*) into v_count
+          from (
+                select
+                  from eventlive.event_access_logs l
+                 where l.occurred_at >= _from and l.occurred_at < _until
+                 limit _limit
+               ) n;
+    end if;
+    return v_count;
+end
+$$;
+
+comment on function eventlive.event_log_count_caught(timestamptz, timestamptz, bigint) is
+    'How many events the default partition has of a time that no other one is for, counted until a limit where there is one.';
+revoke all on function eventlive.event_log_count_caught(timestamptz, timestamptz, bigint) from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_draining(out relation regclass, out name text, out range tstzrange)
+returns record
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select a.relation, a.name, a.range
+      from eventlive.event_log_aside() a
+     where a.range is not null
+     order by a.name
+     limit 1
+$$;
+
+comment on function eventlive.event_log_draining() is
+    'The table that is on its way back into the visit log, and the time that it stands for; nulls where there is none.';
+revoke all on function eventlive.event_log_draining() from public, anon, authenticated, service_role;
+
 -- Not the time before the oldest partition where all of it is past its retention: what was there has been dropped.
 
 create function eventlive.event_log_gaps()
@@ -882,6 +1036,57 @@ comment on function eventlive.event_log_gaps() is
     'The times that no partition of the visit log is for, the one after the last partition among them.';
 revoke all on function eventlive.event_log_gaps() from public, anon, authenticated, service_role;
 
+create function eventlive.event_log_partition_name(_lower timestamptz, _upper timestamptz)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    v_stem text := case when _lower = '-infinity' then 'event_access_logs_until_' else 'event_access_logs_p' end;
+    v_at timestamptz := case when _lower = '-infinity' then _upper else _lower end;
+    v_name text;
+begin
+    loop
+        v_name := v_stem
+            || to_char(v_at, case when v_at = date_trunc('day', v_at) then 'YYYYMMDD' else 'YYYYMMDD_HH24MISSUS' end);
+        exit when eventlive.event_log_free_name('eventlive', v_name, '') = v_name;
+        v_at := v_at + interval '1 microsecond';
+    end loop;
+    return v_name;
+end
+$$;
+
+comment on function eventlive.event_log_partition_name(timestamptz, timestamptz) is
+    'A name for a partition of the visit log, after its beginning in UTC, or its end where it has none; after a moment later where that is taken.';
+revoke all on function eventlive.event_log_partition_name(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+
+create function eventlive.expired_event_log_tables()
+returns table (relation regclass, name text, events bigint, needed_by text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select c.oid::regclass,
+           regexp_replace(c.relname, '_expired$', ''),
+           greatest(c.reltuples, 0)::bigint,
+           eventlive.event_log_needed_by(c.oid)
+      from pg_class l
+      join pg_class c on pg_has_role(l.relowner, c.relowner, 'usage')
+      join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
+     where l.oid = 'eventlive.event_access_logs'::regclass
+       and c.relkind in ('r', 'p')
+       and not c.relispartition
+       and c.relname ~ '_expired$'
+       and d.description = 'Was a partition of the visit log, and is past its retention.'
+     order by 2
+$$;
+
+comment on function eventlive.expired_event_log_tables() is
+    'What was detached from the visit log for its age, and is still to be dropped, once nothing else needs it.';
+revoke all on function eventlive.expired_event_log_tables() from public, anon, authenticated, service_role;
+
 -- In the order in which everybody takes them, and for all of them together no longer than a job may wait: whoever writes
 -- waits behind us for as long.
 
@@ -906,7 +1111,6 @@ begin
     end if;
     v_left := extract(epoch from v_until - clock_timestamp()) * 1000;
     perform set_config('lock_timeout', greatest(v_left, 1)::text, true);
-    lock table only eventlive.event_access_logs_default in access exclusive mode;
 end
 $$;
 
@@ -939,18 +1143,18 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_range tstzrange := eventlive.event_log_draining_range();
-    v_name text := eventlive.event_log_partition_name(lower(v_range), upper(v_range));
+    v_aside regclass;
+    v_range tstzrange;
+    v_name text;
     v_rows bigint;
 begin
-    if v_range is null then
+    select d.relation, d.range into v_aside, v_range from eventlive.event_log_draining() d;
+    if v_aside is null then
         return 0;
     end if;
-    select greatest(c.reltuples, 0)::bigint
-      into v_rows
-      from pg_class c
-     where c.oid = to_regclass('eventlive.event_access_logs_draining');
-    perform eventlive.rename_event_log_table('event_access_logs_draining', v_name);
+    select greatest(c.reltuples, 0)::bigint into v_rows from pg_class c where c.oid = v_aside;
+    v_name := eventlive.event_log_partition_name(lower(v_range), upper(v_range));
+    perform eventlive.rename_event_log_table(v_aside, v_name);
     perform eventlive.attach_event_log_partition(v_name, lower(v_range), upper(v_range));
     execute format('alter table eventlive.%I drop constraint event_access_logs_draining_range', v_name);
     return v_rows;
@@ -958,7 +1162,7 @@ end
 $$;
 
 comment on function eventlive.attach_event_log_draining() is
-    'Makes event_access_logs_draining a partition, with what came for it meanwhile. How many events it holds, about.';
+    'Makes what is aside a partition, with what came for it meanwhile. How many events it holds, about.';
 revoke all on function eventlive.attach_event_log_draining() from public, anon, authenticated, service_role;
 
 create function eventlive.check_event_log_draining()
@@ -970,66 +1174,137 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    v_range tstzrange := eventlive.event_log_draining_range();
+    v_aside regclass;
+    v_stated tstzrange;
+    v_range tstzrange;
     v_strays boolean;
 begin
-    if v_range is null
+    select d.relation, d.range, d.range into v_aside, v_stated, v_range from eventlive.event_log_draining() d;
+    -- Where somebody has made a partition in its place meanwhile, it has what is left of it after that.
+    if exists (
+        select from eventlive.event_log_partitions() p where tstzrange(p.lower_bound, p.upper_bound) && v_range
+    ) then
+        select tstzrange(g.lower_bound, g.upper_bound) * v_stated
+          into v_range
+          from eventlive.event_log_gaps() g
+         where tstzrange(g.lower_bound, g.upper_bound) && v_stated
+         order by g.lower_bound desc
+         limit 1;
+        execute format('alter table %s drop constraint if exists event_access_logs_draining_range', v_aside);
+        execute format('comment on table %s is %L', v_aside, v_range);
+    end if;
+    if v_aside is null
         or exists (
             select
               from pg_constraint c
-             where c.conrelid = to_regclass('eventlive.event_access_logs_draining')
-               and c.conname = 'event_access_logs_draining_range'
+             where c.conrelid = v_aside and c.conname = 'event_access_logs_draining_range'
         )
     then
         return;
     end if;
 
-    -- Events of another time go where the log has them now: a partition, or the default one.
-    execute 'select exists (select from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2)'
+    -- Events of another time go where the log has them now: a partition, or the default one. Somebody may have copied
+    -- them there already: what is in both is one event.
+    execute format('select exists (select from %s d where (d.occurred_at >= $1 and d.occurred_at < $2) is not true)', v_aside)
        into v_strays
       using lower(v_range), upper(v_range);
     if v_strays then
-        execute $move$
+        execute format($move$
             with strays as (
-                delete from eventlive.event_access_logs_draining d where d.occurred_at < $1 or d.occurred_at >= $2
+                delete from %s d where (d.occurred_at >= $1 and d.occurred_at < $2) is not true
                 returning d.webinar_id, d.occurred_at, d.event_id, d.event, d.user_id, d.session_id, d.detail
             )
             insert into eventlive.event_access_logs
                 (webinar_id, occurred_at, event_id, event, user_id, session_id, detail)
             overriding system value
             select s.webinar_id, s.occurred_at, s.event_id, s.event, s.user_id, s.session_id, s.detail from strays s
-        $move$ using lower(v_range), upper(v_range);
+                on conflict do nothing
+        $move$, v_aside) using lower(v_range), upper(v_range);
     end if;
-    execute format('alter table eventlive.event_access_logs_draining add constraint event_access_logs_draining_range '
-        'check (occurred_at >= %L and occurred_at < %L)', lower(v_range), upper(v_range));
+    if v_range is null then
+        execute format('drop table %s', v_aside);
+    else
+        execute format('alter table %s add constraint event_access_logs_draining_range '
+            'check (occurred_at >= %L and occurred_at < %L)', v_aside, lower(v_range), upper(v_range));
+    end if;
 end
 $$;
 
 comment on function eventlive.check_event_log_draining() is
-    'Proves by a constraint that event_access_logs_draining holds what it stands for, so that attaching it need not look.';
+    'Proves by a constraint that what is aside holds what it stands for, so that attaching it need not look.';
 revoke all on function eventlive.check_event_log_draining() from public, anon, authenticated, service_role;
 
 create function eventlive.event_log_caught(out lower_bound timestamptz, out upper_bound timestamptz)
 returns record
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select g.lower_bound, g.upper_bound
-      from eventlive.event_log_gaps() g
-     where exists (
-            select
-              from eventlive.event_access_logs_default d
-             where d.occurred_at >= g.lower_bound
-               and d.occurred_at < least(g.upper_bound, (select clock_timestamp()))
-           )
-     order by g.lower_bound desc
-     limit 1
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    for lower_bound, upper_bound in
+        select g.lower_bound, g.upper_bound from eventlive.event_log_gaps() g order by g.lower_bound desc
+    loop
+        if eventlive.event_log_count_caught(lower_bound, least(upper_bound, v_now), 1) > 0 then
+            return;
+        end if;
+    end loop;
+    lower_bound := null;
+    upper_bound := null;
+end
 $$;
 
 comment on function eventlive.event_log_caught() is
     'The latest gap between partitions of which the default one has events; null where it has none but strays.';
 revoke all on function eventlive.event_log_caught() from public, anon, authenticated, service_role;
+
+create function eventlive.event_log_obstacles()
+returns table (obstacle text, advice text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('the default partition %s belongs to %s or is in another schema', d.oid::regclass, d.relowner::regrole),
+           format('alter table %s owner to %s', d.oid::regclass, l.relowner::regrole)
+      from pg_class l
+      join pg_partitioned_table t on t.partrelid = l.oid
+      join pg_class d on d.oid = t.partdefid
+     where l.oid = 'eventlive.event_access_logs'::regclass and eventlive.event_log_default() is null
+     union all
+    select format('the partition %s is past its retention and belongs to %s', p.relation, c.relowner::regrole),
+           format('alter table %s owner to %s', p.relation, l.relowner::regrole)
+      from eventlive.event_log_partitions() p
+      join pg_class c on c.oid = p.relation
+      join pg_class l on l.oid = 'eventlive.event_access_logs'::regclass
+     where not p.owned and p.upper_bound <= eventlive.retention_end('event_log_retention_days', null)
+     union all
+    select format('the partition %s is half detached and belongs to somebody else', h.relation),
+           format('alter table eventlive.event_access_logs detach partition %s finalize', h.relation)
+      from eventlive.event_log_half_detached() h
+     where not h.owned
+     union all
+    select format('%s is past its retention and needed by %s', e.relation, e.needed_by),
+           format('drop that first, or both with: drop table %s cascade', e.relation)
+      from (
+            select p.relation, eventlive.event_log_needed_by(p.relation) as needed_by
+              from eventlive.event_log_partitions() p
+             where p.owned and p.upper_bound <= eventlive.retention_end('event_log_retention_days', null)
+             union all
+            select x.relation, x.needed_by from eventlive.expired_event_log_tables() x
+           ) e
+     where e.needed_by is not null
+     union all
+    select format('%s looks like a part of the visit log that is aside, and its comment does not say of what time', a.relation),
+           format('if it is, say so, from its first event to after its last one: comment on table %s is '
+               '''["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00")''; else rename it', a.relation)
+      from eventlive.event_log_aside() a
+     where a.range is null
+$$;
+
+comment on function eventlive.event_log_obstacles() is
+    'What the rotation of the visit log finds and may not change or cannot judge, and what to do about it.';
+revoke all on function eventlive.event_log_obstacles() from public, anon, authenticated, service_role;
 
 create function eventlive.swap_event_log_default()
 returns void
@@ -1040,13 +1315,17 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
+    v_old regclass := eventlive.event_log_default();
+    v_new text := eventlive.event_log_free_name('eventlive', 'event_access_logs_incoming', '');
+    v_next text := eventlive.event_log_free_name('eventlive', 'event_access_logs_next', '');
+    v_aside text := eventlive.event_log_free_name('eventlive', 'event_access_logs_draining', '');
     v_lower timestamptz;
     v_end timestamptz;
     v_upper timestamptz;
     v_name text;
 begin
     -- Another run was here and died: what it put aside comes first.
-    if to_regclass('eventlive.event_access_logs_draining') is not null then
+    if v_old is null or (select d.relation from eventlive.event_log_draining() d) is not null then
         return;
     end if;
     -- Read before the log is locked.
@@ -1056,25 +1335,25 @@ begin
     end if;
 
     -- What takes time is done before anybody has to wait.
-    perform eventlive.make_event_log_table('event_access_logs_incoming');
-    perform eventlive.make_event_log_table('event_access_logs_next');
-    comment on table eventlive.event_access_logs_incoming is 'Events outside every other partition.';
+    perform eventlive.make_event_log_table(v_new);
+    perform eventlive.make_event_log_table(v_next);
 
     perform eventlive.lock_event_log(true);
     v_upper := least(clock_timestamp(), v_end);
-    alter table eventlive.event_access_logs detach partition eventlive.event_access_logs_default;
-    perform eventlive.rename_event_log_table('event_access_logs_default', 'event_access_logs_draining');
-    execute format('comment on table eventlive.event_access_logs_draining is %L', tstzrange(v_lower, v_upper));
-    perform eventlive.rename_event_log_table('event_access_logs_incoming', 'event_access_logs_default');
-    alter table eventlive.event_access_logs attach partition eventlive.event_access_logs_default default;
+    execute format('alter table eventlive.event_access_logs detach partition %s', v_old);
+    perform eventlive.rename_event_log_table(v_old, v_aside);
+    execute format('comment on table %s is %L', v_old, tstzrange(v_lower, v_upper));
+    v_name := eventlive.event_log_free_name('eventlive', 'event_access_logs_default', '');
+    perform eventlive.rename_event_log_table(format('eventlive.%I', v_new)::regclass, v_name);
+    perform eventlive.attach_event_log_partition(v_name, null, null);
     if v_upper < v_end then
         v_lower := v_upper;
         v_upper := least(eventlive.event_log_boundary(v_lower), v_end);
         v_name := eventlive.event_log_partition_name(v_lower, v_upper);
-        perform eventlive.rename_event_log_table('event_access_logs_next', v_name);
+        perform eventlive.rename_event_log_table(format('eventlive.%I', v_next)::regclass, v_name);
         perform eventlive.attach_event_log_partition(v_name, v_lower, v_upper);
     else
-        drop table eventlive.event_access_logs_next;
+        execute format('drop table eventlive.%I', v_next);
     end if;
 end
 $$;
@@ -1175,7 +1454,10 @@ begin
             select d.runid
               from cron.job_run_details d
              where d.command like 'call eventlive.run\_job(%'
-               and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
+               and (coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
+                    -- Where it could not connect, pg_cron writes no time.
+                    or d.end_time is null and d.start_time is null
+                       and d.runid < (select max(m.runid) from cron.job_run_details m) - 10000)
              order by d.runid
              limit $2
         ), deleted as (
@@ -1699,6 +1981,10 @@ revoke all on function eventlive.rollup_live_step(uuid) from public, anon, authe
 -- 'swap' puts the new one in place, and from then on events find the partitions of now and later; 'check' reads the old
 -- one through, to prove what it holds (until 'attach' its events are not seen in the log: seconds, for millions of
 -- them); 'attach' makes it a partition, with the stragglers that came since.
+--
+-- Whoever may change the log may also take partitions out, rename them, or put others in. What is there is taken as it
+-- is: names that are taken are left alone, and what stands in the way of one step keeps no other from being done. It is
+-- told at the end, by 'tell', which fails.
 
 create function eventlive.rotate_event_logs_work()
 returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
@@ -1711,46 +1997,46 @@ declare
     v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
     v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
     v_limit bigint := eventlive.setting_number('job_batch_size');
+    v_default regclass := eventlive.event_log_default();
+    v_aside regclass := (select d.relation from eventlive.event_log_draining() d);
     v_at timestamptz := v_now;
     v_lower timestamptz;
     v_end timestamptz;
-    v_draining bigint;
     v_old bigint;
 begin
+    if exists (
+        select from pg_partitioned_table t where t.partrelid = 'eventlive.event_access_logs'::regclass and t.partdefid = 0
+    ) then
+        return query select null::uuid, null::uuid[], 'catch', 0::bigint;
+    elsif v_default is null then
+        v_at := eventlive.event_log_boundary(v_now);
+    end if;
+    return query
+    select null::uuid, null::uuid[], 'finish', 0::bigint from eventlive.event_log_half_detached() h where h.owned;
+
     -- Below the oldest partition there is only what has been dropped already: a session that ended long ago, and was
     -- closed only now.
-    select count(*) into v_old
-      from eventlive.event_access_logs_default d
-     where d.occurred_at < (
-            select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
-           );
+    select min(p.lower_bound) into v_end from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before;
+    v_old := eventlive.event_log_count_caught('-infinity', v_end, null);
     return query
     select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
       from generate_series(0, v_old - 1, v_limit) as b (done);
 
-    if eventlive.event_log_draining_range() is null then
+    if v_aside is null then
         select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
         if v_lower is not null then
-            select greatest(c.reltuples, 0)::bigint
-              into v_draining
-              from pg_class c
-             where c.oid = 'eventlive.event_access_logs_default'::regclass;
+            v_aside := v_default;
             return query select null::uuid, null::uuid[], 'swap', 0::bigint;
             if v_end > v_now then
                 v_at := least(eventlive.event_log_boundary(v_now), v_end);
             end if;
         end if;
-    else
-        select greatest(c.reltuples, 0)::bigint
-          into v_draining
-          from pg_class c
-         where c.oid = to_regclass('eventlive.event_access_logs_draining');
     end if;
-    if v_draining is not null then
-        return query
-        select null::uuid, null::uuid[], s.step, s.amount
-          from (values ('check', 0::bigint), ('attach', v_draining)) as s (step, amount);
-    end if;
+    return query
+    select null::uuid, null::uuid[], s.step, s.amount
+      from pg_class c
+     cross join lateral (values ('check', 0::bigint), ('attach', greatest(c.reltuples, 0)::bigint)) as s (step, amount)
+     where c.oid = v_aside;
 
     loop
         select greatest(g.lower_bound, v_at), g.upper_bound
@@ -1770,15 +2056,19 @@ begin
       join pg_class c on c.oid = p.relation
      cross join lateral (values ('detach', 1, 0::bigint), ('drop', 2, greatest(c.reltuples, 0)::bigint))
            as s (step, place, amount)
-     where p.upper_bound <= v_before
+     where p.owned and p.upper_bound <= v_before
      order by p.lower_bound, s.place;
     return query
-    select null::uuid, null::uuid[], 'drop ' || e.name, e.events from eventlive.expired_event_log_tables() e;
+    select null::uuid, null::uuid[], 'drop ' || e.name, e.events
+      from eventlive.expired_event_log_tables() e
+     where e.needed_by is null;
+    return query
+    select null::uuid, null::uuid[], 'tell', 0::bigint where exists (select from eventlive.event_log_obstacles());
 end
 $$;
 
 comment on function eventlive.rotate_event_logs_work() is
-    'What there is to do for the visit log: discard (strays past the retention), swap, check and attach (what the default partition caught), add, detach and drop.';
+    'What there is to do for the visit log: discard (strays past the retention), swap, check and attach (what the default partition caught), add, detach and drop; catch (a default partition that is missing), finish (what is half detached), and tell (what cannot be done).';
 revoke all on function eventlive.rotate_event_logs_work() from public, anon, authenticated, service_role;
 
 create function eventlive.rotate_event_logs_step(_step text, _amount bigint)
@@ -1794,29 +2084,52 @@ declare
     v_before timestamptz := eventlive.retention_end('event_log_retention_days', null);
     v_verb text := split_part(_step, ' ', 1);
     v_name text := substr(_step, length(v_verb) + 2);
+    v_default regclass := eventlive.event_log_default();
     v_lower timestamptz;
     v_end timestamptz;
     v_relation regclass;
     v_expired text;
+    v_told record;
     v_rows bigint := 0;
 begin
     case v_verb
+    when 'catch' then
+        if v_default is null then
+            v_name := eventlive.event_log_free_name('eventlive', 'event_access_logs_default', '');
+            perform eventlive.make_event_log_table(v_name);
+            perform eventlive.attach_event_log_partition(v_name, null, null);
+        end if;
+
+    when 'finish' then
+        select h.relation into v_relation from eventlive.event_log_half_detached() h where h.owned;
+        if found then
+            execute format('alter table eventlive.event_access_logs detach partition %s finalize', v_relation);
+            -- Sessions keep in mind what the default partition may take, and FINALIZE, which knows of none, has none of
+            -- them look again. A change of the table does.
+            if v_default is not null then
+                execute format('alter table %s enable row level security', v_default);
+            end if;
+        end if;
+
     when 'discard' then
-        with batch as materialized (
-            select d.webinar_id, d.occurred_at, d.event_id
-              from eventlive.event_access_logs_default d
-             where d.occurred_at < (
-                    select min(p.lower_bound) from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before
-                   )
-             limit _amount
-               for update skip locked
-        ), deleted as (
-            delete from eventlive.event_access_logs_default d
-             using batch b
-             where d.webinar_id = b.webinar_id and d.occurred_at = b.occurred_at and d.event_id = b.event_id
-            returning 1
-        )
-        select count(*) into v_rows from deleted;
+        select min(p.lower_bound) into v_end from eventlive.event_log_partitions() p having min(p.lower_bound) <= v_before;
+        if found and v_default is not null then
+            execute format($discard$
+                with batch as materialized (
+                    select d.webinar_id, d.occurred_at, d.event_id
+                      from %1$s d
+                     where d.occurred_at < $1
+                     limit $2
+                       for update skip locked
+                ), deleted as (
+                    delete from %1$s d
+                     using batch b
+                     where d.webinar_id = b.webinar_id and d.occurred_at = b.occurred_at and d.event_id = b.event_id
+                    returning 1
+                )
+                select count(*) from deleted
+            $discard$, v_default) into v_rows using v_end, _amount;
+        end if;
 
     when 'swap' then
         perform eventlive.swap_event_log_default();
@@ -1828,25 +2141,29 @@ begin
         v_rows := eventlive.attach_event_log_draining();
 
     when 'add' then
-        -- What is aside for a while has its own place in the log, which is not to be taken.
-        if to_regclass('eventlive.event_access_logs_draining') is null then
-            select g.lower_bound, g.upper_bound
-              into v_lower, v_end
-              from eventlive.event_log_gaps() g
-             where g.upper_bound > v_now
-             order by g.lower_bound
-             limit 1;
-            if v_lower < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
-                perform eventlive.add_event_log_partition(
-                    v_lower, least(eventlive.event_log_boundary(greatest(v_lower, v_now)), v_end));
-            end if;
+        -- What is aside for a while has its own place in the log, which is not to be taken; nor can be what somebody
+        -- else's default partition has caught.
+        select greatest(upper(d.range), case when v_default is null then eventlive.event_log_boundary(v_now) end)
+          into v_lower
+          from eventlive.event_log_draining() d;
+        select greatest(g.lower_bound, v_lower), g.upper_bound
+          into v_lower, v_end
+          from eventlive.event_log_gaps() g
+         where g.upper_bound > greatest(v_now, v_lower)
+         order by g.lower_bound
+         limit 1;
+        if v_lower < v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours' then
+            perform eventlive.add_event_log_partition(
+                v_lower, least(eventlive.event_log_boundary(greatest(v_lower, v_now)), v_end));
         end if;
 
     when 'detach' then
-        select p.relation, left(p.name, 55) || '_expired'
+        select p.relation,
+               eventlive.event_log_free_name(c.relnamespace, regexp_replace(p.name, '[^ -~]', '_', 'g'), '_expired')
           into v_relation, v_expired
           from eventlive.event_log_partitions() p
-         where p.name = v_name and p.upper_bound <= v_before;
+          join pg_class c on c.oid = p.relation
+         where p.name = v_name and p.owned and p.upper_bound <= v_before;
         if found then
             perform eventlive.lock_event_log(true);
             execute format('alter table eventlive.event_access_logs detach partition %s', v_relation);
@@ -1856,10 +2173,28 @@ begin
 
     when 'drop' then
         -- It is no part of the log any more, so nobody waits for this.
-        select e.relation into v_relation from eventlive.expired_event_log_tables() e where e.name = left(v_name, 55);
+        v_name := left(regexp_replace(v_name, '[^ -~]', '_', 'g'), 37);
+        select e.relation
+          into v_relation
+          from eventlive.expired_event_log_tables() e
+         where e.needed_by is null and starts_with(e.name, v_name)
+         order by e.name
+         limit 1;
         if found then
             execute format('drop table %s', v_relation);
             v_rows := _amount;
+        end if;
+
+    when 'tell' then
+        select string_agg(o.obstacle, '; ') as obstacles, string_agg(o.advice, '; ') as advice
+          into v_told
+          from eventlive.event_log_obstacles() o;
+        if v_told.obstacles is not null then
+            raise exception using
+                errcode = 'object_not_in_prerequisite_state',
+                message = v_told.obstacles,
+                detail = 'rotation_obstructed',
+                hint = v_told.advice;
         end if;
     end case;
     return v_rows;
@@ -1869,6 +2204,46 @@ $$;
 comment on function eventlive.rotate_event_logs_step(text, bigint) is
     'Does one of the steps that rotate_event_logs_work named, if it is still to be done. How many events it moved or dropped, about.';
 revoke all on function eventlive.rotate_event_logs_step(text, bigint) from public, anon, authenticated, service_role;
+
+-- A row that somebody holds is passed by, and counted a minute later. One that is held all the time must not look as if it
+-- were counted.
+
+create function eventlive.check_passed_by(_name text, _webinar_ids uuid[])
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_late record;
+begin
+    if _name <> 'rollup_live' then
+        return;
+    end if;
+    select count(*) as webinars, min(l.as_of) as since, min(l.webinar_id::text) as first
+      into v_late
+      from eventlive.webinar_live l
+      join eventlive.webinars w on w.id = l.webinar_id
+      join eventlive.jobs j on j.name = _name
+     where l.webinar_id = any (_webinar_ids)
+       and l.as_of < clock_timestamp() - j.max_age
+           - case when w.status = 'live' or l.participants + l.guests > 0 then 0
+                 else (l.settings ->> 'rollup_idle_interval_s')::numeric::double precision end * interval '1 second';
+    if v_late.webinars > 0 then
+        raise exception using
+            errcode = 'object_not_in_prerequisite_state',
+            message = format('webinars that nobody could count, since %s: %s, such as %s',
+                v_late.since, v_late.webinars, v_late.first),
+            detail = 'passed_by',
+            hint = 'A transaction holds their rows in webinars or webinar_live: end the oldest by xact_start in '
+                'pg_stat_activity.';
+    end if;
+end
+$$;
+
+comment on function eventlive.check_passed_by(text, uuid[]) is
+    'Fails where rollup_live has passed webinars by for longer than its max_age.';
+revoke all on function eventlive.check_passed_by(text, uuid[]) from public, anon, authenticated, service_role;
 
 create function eventlive.job_step(_name text, _webinar_id uuid, _ids uuid[], _step text, _amount bigint)
 returns bigint
@@ -1986,6 +2361,8 @@ begin atomic
                       from eventlive.job_runs r
                      where r.job_name = j.name
                        and r.run_id is distinct from running.run_id
+                       -- One that was ended with its runner counts as if it had not begun.
+                       and r.error is distinct from 'stopped with its runner'
                      order by r.run_id desc
                      limit 1
                    ) ended on true
@@ -2012,6 +2389,7 @@ declare
     v_rows pg_catalog.int8 := 0;
     v_batches pg_catalog.int4 := 0;
     v_limit pg_catalog.int8;
+    v_passed_by pg_catalog.uuid[] := '{}';
 begin
     -- Refused here inside a transaction, before a lock is taken that would outlive it.
     commit;
@@ -2036,6 +2414,9 @@ begin
             end if;
             v_rows := v_rows + v_done;
             v_batches := v_batches + 1;
+            if v_done = 0 and v_work.webinar_id is not null then
+                v_passed_by := v_passed_by || v_work.webinar_id;
+            end if;
             update eventlive.job_runs r
                set rows_affected = v_rows
              where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
@@ -2046,6 +2427,7 @@ begin
         end loop;
     end loop;
 
+    perform eventlive.check_passed_by(_name, v_passed_by);
     perform eventlive.finish_job(_name);
     _outcome := jsonb_build_object(
         'job', _name, 'outcome', 'done', 'run_id', v_begun.run_id, 'rows', v_rows, 'batches', v_batches);

@@ -22,7 +22,6 @@ begin
     end if;
     v_left := extract(epoch from v_until - clock_timestamp()) * 1000;
     perform set_config('lock_timeout', greatest(v_left, 1)::text, true);
-    lock table only eventlive.event_access_logs_default in access exclusive mode;
 end
 $$;
 

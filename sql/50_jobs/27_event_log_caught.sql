@@ -1,19 +1,22 @@
 create function eventlive.event_log_caught(out lower_bound timestamptz, out upper_bound timestamptz)
 returns record
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select g.lower_bound, g.upper_bound
-      from eventlive.event_log_gaps() g
-     where exists (
-            select
-              from eventlive.event_access_logs_default d
-             where d.occurred_at >= g.lower_bound
-               and d.occurred_at < least(g.upper_bound, (select clock_timestamp()))
-           )
-     order by g.lower_bound desc
-     limit 1
+declare
+    v_now timestamptz := clock_timestamp();
+begin
+    for lower_bound, upper_bound in
+        select g.lower_bound, g.upper_bound from eventlive.event_log_gaps() g order by g.lower_bound desc
+    loop
+        if eventlive.event_log_count_caught(lower_bound, least(upper_bound, v_now), 1) > 0 then
+            return;
+        end if;
+    end loop;
+    lower_bound := null;
+    upper_bound := null;
+end
 $$;
 
 comment on function eventlive.event_log_caught() is

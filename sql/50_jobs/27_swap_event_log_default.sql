@@ -7,13 +7,17 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
+    v_old regclass := eventlive.event_log_default();
+    v_new text := eventlive.event_log_free_name('eventlive', 'event_access_logs_incoming', '');
+    v_next text := eventlive.event_log_free_name('eventlive', 'event_access_logs_next', '');
+    v_aside text := eventlive.event_log_free_name('eventlive', 'event_access_logs_draining', '');
     v_lower timestamptz;
     v_end timestamptz;
     v_upper timestamptz;
     v_name text;
 begin
     -- Another run was here and died: what it put aside comes first.
-    if to_regclass('eventlive.event_access_logs_draining') is not null then
+    if v_old is null or (select d.relation from eventlive.event_log_draining() d) is not null then
         return;
     end if;
     -- Read before the log is locked.
@@ -23,25 +27,25 @@ begin
     end if;
 
     -- What takes time is done before anybody has to wait.
-    perform eventlive.make_event_log_table('event_access_logs_incoming');
-    perform eventlive.make_event_log_table('event_access_logs_next');
-    comment on table eventlive.event_access_logs_incoming is 'Events outside every other partition.';
+    perform eventlive.make_event_log_table(v_new);
+    perform eventlive.make_event_log_table(v_next);
 
     perform eventlive.lock_event_log(true);
     v_upper := least(clock_timestamp(), v_end);
-    alter table eventlive.event_access_logs detach partition eventlive.event_access_logs_default;
-    perform eventlive.rename_event_log_table('event_access_logs_default', 'event_access_logs_draining');
-    execute format('comment on table eventlive.event_access_logs_draining is %L', tstzrange(v_lower, v_upper));
-    perform eventlive.rename_event_log_table('event_access_logs_incoming', 'event_access_logs_default');
-    alter table eventlive.event_access_logs attach partition eventlive.event_access_logs_default default;
+    execute format('alter table eventlive.event_access_logs detach partition %s', v_old);
+    perform eventlive.rename_event_log_table(v_old, v_aside);
+    execute format('comment on table %s is %L', v_old, tstzrange(v_lower, v_upper));
+    v_name := eventlive.event_log_free_name('eventlive', 'event_access_logs_default', '');
+    perform eventlive.rename_event_log_table(format('eventlive.%I', v_new)::regclass, v_name);
+    perform eventlive.attach_event_log_partition(v_name, null, null);
     if v_upper < v_end then
         v_lower := v_upper;
         v_upper := least(eventlive.event_log_boundary(v_lower), v_end);
         v_name := eventlive.event_log_partition_name(v_lower, v_upper);
-        perform eventlive.rename_event_log_table('event_access_logs_next', v_name);
+        perform eventlive.rename_event_log_table(format('eventlive.%I', v_next)::regclass, v_name);
         perform eventlive.attach_event_log_partition(v_name, v_lower, v_upper);
     else
-        drop table eventlive.event_access_logs_next;
+        execute format('drop table eventlive.%I', v_next);
     end if;
 end
 $$;

@@ -20,7 +20,10 @@ begin
             select d.runid
               from cron.job_run_details d
              where d.command like 'call eventlive.run\_job(%'
-               and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
+               and (coalesce(d.end_time, d.start_time) < clock_timestamp() - $1::double precision * interval '1 day'
+                    -- Where it could not connect, pg_cron writes no time.
+                    or d.end_time is null and d.start_time is null
+                       and d.runid < (select max(m.runid) from cron.job_run_details m) - 10000)
              order by d.runid
              limit $2
         ), deleted as (

@@ -52,6 +52,8 @@ begin atomic
                       from eventlive.job_runs r
                      where r.job_name = j.name
                        and r.run_id is distinct from running.run_id
+                       -- One that was ended with its runner counts as if it had not begun.
+                       and r.error is distinct from 'stopped with its runner'
                      order by r.run_id desc
                      limit 1
                    ) ended on true

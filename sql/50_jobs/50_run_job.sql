@@ -13,6 +13,7 @@ declare
     v_rows pg_catalog.int8 := 0;
     v_batches pg_catalog.int4 := 0;
     v_limit pg_catalog.int8;
+    v_passed_by pg_catalog.uuid[] := '{}';
 begin
     -- Refused here inside a transaction, before a lock is taken that would outlive it.
     commit;
@@ -37,6 +38,9 @@ begin
             end if;
             v_rows := v_rows + v_done;
             v_batches := v_batches + 1;
+            if v_done = 0 and v_work.webinar_id is not null then
+                v_passed_by := v_passed_by || v_work.webinar_id;
+            end if;
             update eventlive.job_runs r
                set rows_affected = v_rows
              where r.job_name = _name and r.run_id = v_begun.run_id and v_done > 0;
@@ -47,6 +51,7 @@ begin
         end loop;
     end loop;
 
+    perform eventlive.check_passed_by(_name, v_passed_by);
     perform eventlive.finish_job(_name);
     _outcome := jsonb_build_object(
         'job', _name, 'outcome', 'done', 'run_id', v_begun.run_id, 'rows', v_rows, 'batches', v_batches);

@@ -90,6 +90,18 @@ def test_neither_is_one_that_is_being_rotated(log: EventLog, declared: Catalog) 
     assert [moment for moment in moments if moment[1]] == []
 
 
+def test_neither_is_what_stands_in_for_one_whose_name_is_taken_and_that_is_found(
+    log: EventLog, declared: Catalog
+) -> None:
+    log.rotate()
+    taken = log.partitions()[-1]
+    log.detach(taken)
+    log.rotate()
+    assert len(log.partitions()) >= 4
+    assert differences(log, declared)
+    assert {text.partition(": ")[0] for text in differences(log, declared)} == {f"table eventlive.{taken}"}
+
+
 FAULTS = {
     "row security": ("alter table {} disable row level security", "row security: different"),
     "a grant": ("grant select on {} to anon", "grant select to anon: unexpected"),

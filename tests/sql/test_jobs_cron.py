@@ -76,6 +76,20 @@ def test_old_records_of_these_jobs_go(cron_db: EventliveDatabase) -> None:
     assert remembered(cron_db) == [("postgres", OURS, 29), ("postgres", OTHER, 60)]
 
 
+def test_records_without_a_time_go_once_there_are_many_newer_ones(cron_db: EventliveDatabase) -> None:
+    """pg_cron writes them where it is not let in; one that is just starting has no time either."""
+    cron_db.admin.execute(
+        "insert into cron.job_run_details (runid, username, command)"
+        " select n, 'postgres', %s from unnest(array[1, 2, 10001, 10002]) n",
+        [OURS],
+    )
+    cron_db.admin.execute(
+        "insert into cron.job_run_details (runid, username, command) values (3, 'postgres', %s)", [OTHER]
+    )
+    assert run(cron_db, "purge_job_runs")["rows"] == 1
+    assert cron_db.rows("select runid from cron.job_run_details order by 1") == [(2,), (3,), (10001,), (10002,)]
+
+
 def test_all_of_them_go_however_many_in_batches(cron_db: EventliveDatabase) -> None:
     batch_size(cron_db, 3)
     record(cron_db, "postgres", OURS, *[40] * 8)

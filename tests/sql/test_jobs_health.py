@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from eventlive_db.jobs.catalog import STOPPED
 from eventlive_db.server import Server
 from tests.support.actors import wait_until_blocked
 from tests.support.database import EventliveDatabase
@@ -28,6 +29,7 @@ HOUR = "update eventlive.jobs set max_age = '1 hour'"
 SUCCESS = "update eventlive.jobs set last_success_at = clock_timestamp() - interval '{}'"
 RUN = "insert into eventlive.job_runs (job_name, started_at, finished_at, error) values ('rollup_live', now(), {}, {})"
 DIED, WENT_WELL, FAILED = RUN.format("null", "null"), RUN.format("now()", "null"), RUN.format("now()", "'no room'")
+ENDED = RUN.format("now()", f"'{STOPPED}'")
 STATES: dict[str, tuple[str, list[str]]] = {
     "never_ran": ("never_ran", []),
     "disabled": ("disabled", ["update eventlive.jobs set enabled = false"]),
@@ -40,6 +42,10 @@ STATES: dict[str, tuple[str, list[str]]] = {
     "failing, which is worse than late": ("failing", [SUCCESS.format("1 day"), FAILED]),
     "late: its success lies ahead": ("late", [SUCCESS.format("-5 minutes")]),
     "ok: its success lies hardly ahead": ("ok", [SUCCESS.format("-30 seconds")]),
+    "ok: stopped with its runner": ("ok", [SUCCESS.format("0"), WENT_WELL, ENDED]),
+    "failing: stopped with its runner after it failed": ("failing", [SUCCESS.format("0"), FAILED, ENDED]),
+    "late: stopped with its runner": ("late", [SUCCESS.format("1 day"), ENDED]),
+    "never_ran: stopped with its runner": ("never_ran", [ENDED, ENDED]),
     "disabled, whatever happened": ("disabled", ["update eventlive.jobs set enabled = false", DIED]),
 }
 

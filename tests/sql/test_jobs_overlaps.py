@@ -18,6 +18,7 @@ from tests.support.jobs import (
     changed,
     cleared,
     fault,
+    health,
     job_database,
     live,
     open_statement,
@@ -65,6 +66,38 @@ def test_a_change_under_way_is_not_waited_for(jobs_db: EventliveDatabase, statem
     assert live(jobs_db, webinar_id, stored, "participants") == (True, 1)
     assert changed(jobs_db, "rollup_live") == 1
     assert live(jobs_db, webinar_id, stored, "participants", "sample_count") == (True, 2, 2)
+
+
+# What it is, and after how long since its last count the job says that it cannot count it.
+HELD = {
+    "live": ("live", 0, "4 minutes", "6 minutes"),
+    "watched": ("scheduled", 1, "4 minutes", "6 minutes"),
+    "idle": ("scheduled", 0, "19 minutes", "21 minutes"),
+}
+
+
+@pytest.mark.parametrize(("table", "key"), [("webinar_live", "webinar_id"), ("webinars", "id")])
+@pytest.mark.parametrize(("status", "guests", "soon", "late"), HELD.values(), ids=list(HELD))
+def test_a_webinar_that_is_held_for_long_is_told_and_the_others_are_counted(
+    jobs_db: EventliveDatabase, status: str, guests: int, soon: str, late: str, table: str, key: str
+) -> None:
+    webinar_ids = sorted(jobs_db.webinar(status=status) for _ in range(3))
+    jobs_db.admin.execute("update eventlive.jobs set max_age = '5 minutes'")
+    aged = "update eventlive.webinar_live set as_of = clock_timestamp() - %s::interval, guests = %s"
+    for age in (soon, late):
+        jobs_db.admin.execute(aged.encode(), [age, guests])
+        with held(jobs_db, f"select 1 from eventlive.{table} where {key} = %s for update", webinar_ids[1]):
+            if age == soon:
+                assert changed(jobs_db, "rollup_live") == 2
+            else:
+                with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=f": 1, such as {webinar_ids[1]}"):
+                    changed(jobs_db, "rollup_live")
+        counted = "select as_of > now() - interval '1 minute' from eventlive.webinar_live order by webinar_id"
+        assert jobs_db.rows(counted) == [(True,), (False,), (True,)]
+    assert jobs_db.value("select eventlive.fail_job('rollup_live', 'as its runner says')")
+    assert health(jobs_db, "rollup_live") == "failing"
+    assert changed(jobs_db, "rollup_live") == (3 if status == "live" else 1)
+    assert health(jobs_db, "rollup_live") == "ok"
 
 
 def change_after_the_count(db: EventliveDatabase, statement: str) -> tuple[UUID, int]:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.support.database import EventliveDatabase
-from tests.support.event_log import EventLog
+from tests.support.event_log import WEBINAR, EventLog
 
 
 @pytest.fixture
@@ -110,32 +110,156 @@ def test_a_partition_of_somebody_else_is_named_and_nothing_is_lost(log: EventLog
     log.db.admin.execute("alter table eventlive.theirs owner to postgres")
     log.write("-850 days", "past")
     log.write("0 s", "now")
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner of table theirs"):
-        log.rotate()
-    assert log.names() == ["now", "past"]
-    assert log.covered()
+    log.partition("-1000 days", "-950 days", "older")
+    by_hand(log, "eventlive.younger", "-700", "-600")
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="theirs is past its retention and belo"):
+            log.rotate()
+        assert log.names() == ["now", "past"]
+        assert log.is_ahead()
+        assert "younger" not in log.partitions()
+        assert log.work() == ["tell"]
+    log.db.admin.execute("alter table eventlive.theirs owner to eventlive_owner")
+    log.rotate()
+    assert (log.names(), log.work()) == (["now"], [])
 
 
-def test_a_partition_made_meanwhile_in_the_place_of_what_is_aside_is_named(log: EventLog) -> None:
+PLACES = {
+    "within it": [("-15", "-5")],
+    "over its beginning": [("-29", "-15")],
+    "over its end": [("-15", "0")],
+    "all of it": [("-29", "1")],
+    "in two places": [("-28", "-25"), ("-12", "-8")],
+}
+
+
+@pytest.mark.parametrize("steps", [["swap"], ["swap", "check"]])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_partition_made_meanwhile_in_the_place_of_what_is_aside_has_what_is_of_its_time(
+    log: EventLog, place: str, steps: list[str]
+) -> None:
+    log.partition("-90 days", "-30 days")
+    days = (29, 27, 20, 14, 10, 6, 3, 2)
+    for day in days:
+        log.write(f"-{day} days", f"{day} days ago")
+    log.do(*steps)
+    assert log.names() == []
+    log.as_owner("alter table eventlive.event_access_logs detach partition " + f"eventlive.{log.partitions()[-1]}")
+    for number, (lower, upper) in enumerate(PLACES[place]):
+        by_hand(log, f"eventlive.theirs_{number}", lower, upper)
+    log.rotate()
+    assert log.names() == sorted(f"{day} days ago" for day in days)
+    log.rotate()
+    log.rotate()
+    assert log.names() == sorted(f"{day} days ago" for day in days)
+    assert (log.caught(), log.work()) == ([], [])
+
+
+def test_one_made_between_the_last_look_and_the_attaching_fails_that_run_alone(log: EventLog) -> None:
     log.partition("-90 days", "-30 days")
     log.write("-10 days", "aside")
-    log.do("swap")
+    log.do("swap", "check")
     by_hand(log, "eventlive.theirs", "-15", "-5")
     with pytest.raises(psycopg.errors.InvalidObjectDefinition, match='overlap partition "theirs"'):
-        log.rotate()
-    log.as_owner("alter table eventlive.event_access_logs detach partition eventlive.theirs")
+        log.do("attach")
     log.rotate()
     assert log.names() == ["aside"]
 
 
-def test_a_table_aside_that_has_lost_its_comment_is_no_end_of_the_matter(log: EventLog) -> None:
+@pytest.mark.parametrize("moment", ["swap", "check"])
+def test_what_somebody_has_copied_back_from_what_is_aside_is_in_the_log_once(log: EventLog, moment: str) -> None:
+    log.partition("-90 days", "-30 days")
+    log.write("-10 days", "aside")
+    log.write("20 days", "to come")
+    log.do("swap", *([moment] if moment != "swap" else []))
+    log.as_owner(
+        "insert into eventlive.event_access_logs (webinar_id, occurred_at, event_id, event, detail) overriding system"
+        " value select webinar_id, occurred_at, event_id, event, detail from eventlive.event_access_logs_draining"
+        " on conflict do nothing"
+    )
+    log.rotate()
+    assert (log.names(), log.caught(), log.work()) == (["aside", "to come"], [], [])
+
+
+ODD = {
+    "all of time": ["(minvalue) to (maxvalue)"],
+    "from before all time": ["('-infinity') to ('2020-01-01')"],
+    "nothing, before all time": ["(minvalue) to ('-infinity')"],
+    "after all time": ["('infinity') to (maxvalue)"],
+    "until the end of time": ["('2300-01-01') to ('infinity')"],
+    "before Christ": ["('0044-03-15 BC') to ('0014-08-19')"],
+    "far away": ["('29999-01-01') to ('30000-01-01')"],
+    "a microsecond": ["(now() + interval '5 days') to (now() + interval '5 days 1 microsecond')"],
+    "a hole of a microsecond": [
+        "(now() - interval '3 days') to (now() + interval '5 days')",
+        "(now() + interval '5 days 1 microsecond') to (now() + interval '9 days')",
+    ],
+    "another zone": [
+        "('2026-01-01 12:34:56.123456 Asia/Kathmandu') to ('2026-01-01 12:34:56.123456 America/St_Johns')"
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_partitions_of_odd_times_are_taken_as_they_are(log: EventLog, kind: str) -> None:
+    for number, bounds in enumerate(ODD[kind]):
+        log.as_owner(
+            f"create table eventlive.odd_{number} partition of eventlive.event_access_logs for values from {bounds}"
+        )
+    log.set(event_log_retention_days=36500)
+    whens = ("-90 days", "-30 days", "0 s", "5 days", "5 days 1 microsecond", "30 days", "60 years")
+    for when in whens:
+        log.write(when, f"at {when}")
+    log.db.admin.execute(
+        "insert into eventlive.event_access_logs (webinar_id, occurred_at, event, detail)"
+        """ values (%s, '-infinity', 'left', '{"name": "first"}'), (%s, 'infinity', 'left', '{"name": "last"}')""",
+        [WEBINAR, WEBINAR],
+    )
+    assert len(log.names()) == len(whens) + 2
+    # Before the oldest partition, and past the retention: that is a stray.
+    names = [name for name in log.names() if (name, kind) != ("first", "before Christ")]
+    for _ in range(3):
+        log.rotate()
+        assert log.names() == names
+    assert log.is_ahead()
+    assert not {"at -90 days", "at -30 days", "at 0 s"} & set(log.caught())
+    assert log.work() == []
+
+
+def test_what_something_else_needs_is_told_and_the_rest_is_dropped(log: EventLog) -> None:
+    for lower, name in ((-900, "first"), (-800, "second"), (-700, "third")):
+        log.partition(f"{lower} days", f"{lower + 100} days", name)
+    second = log.partition_of("second")
+    log.as_owner(f"create view eventlive.report as select * from eventlive.{second}")
+    log.write("0 s", "now")
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=r"needed by view eventlive\.report"):
+            log.rotate()
+        assert (log.names(), log.is_ahead(), log.work()) == (["now"], True, ["tell"])
+        assert [name for name in log.tables() if name.endswith("_expired")] == [f"{second}_expired"]
+    log.as_owner("drop view eventlive.report")
+    log.rotate()
+    assert log.work() == []
+    assert [name for name in log.tables() if name.endswith("_expired")] == []
+
+
+@pytest.mark.parametrize("spoilt", ["null", "'Events of mine.'", "'empty'", "'[now,then)'"])
+def test_a_table_aside_that_has_lost_its_comment_is_no_end_of_the_matter(log: EventLog, spoilt: str) -> None:
     log.write("-10 days", "aside")
     log.do("swap")
     [(comment,)] = log.db.rows("select obj_description('eventlive.event_access_logs_draining'::regclass)")
-    log.as_owner("comment on table eventlive.event_access_logs_draining is null")
-    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=r"its comment, .* is gone") as caught:
-        log.rotate()
+    log.as_owner(f"comment on table eventlive.event_access_logs_draining is {spoilt}")
+    log.partition("-800 days", "-700 days", "expired")
+    log.detach(log.partitions()[-1])
+    log.write("0 s", "caught")
+    for _ in range(2):
+        with pytest.raises(
+            psycopg.errors.ObjectNotInPrerequisiteState, match="comment does not say of what t"
+        ) as caught:
+            log.rotate()
+        assert (log.names(), log.caught(), log.is_ahead()) == (["caught"], [], True)
+        assert log.work() == ["tell"]
     assert "comment on table eventlive.event_access_logs_draining is" in (caught.value.diag.message_hint or "")
     log.as_owner(f"comment on table eventlive.event_access_logs_draining is '{comment}'")
     log.rotate()
-    assert log.names() == ["aside"]
+    assert (log.names(), log.work()) == (["aside", "caught"], [])

@@ -55,9 +55,10 @@ class EventLog:
 
     def caught(self) -> list[str]:
         """Those of them that are in the default partition."""
-        return sorted(
-            name for (name,) in self.db.rows("select detail ->> 'name' from eventlive.event_access_logs_default")
+        rows = self.db.rows(
+            "select detail ->> 'name' from eventlive.event_access_logs where tableoid = eventlive.event_log_default()"
         )
+        return sorted(name for (name,) in rows)
 
     def partitions(self) -> list[str]:
         """Names of the partitions but the default one, from the oldest on."""
@@ -81,6 +82,13 @@ class EventLog:
         )
         return gap is not False
 
+    def is_ahead(self) -> bool:
+        """Whether partitions hold all times from now until as far ahead as is set."""
+        return not self.db.rows(
+            "select from eventlive.event_log_gaps() where upper_bound > now() and lower_bound < now()"
+            " + eventlive.setting_number('event_log_ahead_days')::int * interval '24 h'"
+        )
+
     def tables(self) -> list[str]:
         """All tables of the log, partitions or aside."""
         return [
@@ -91,6 +99,35 @@ class EventLog:
                 "   and relname ~ '^event_access_logs|_expired$' order by 1"
             )
         ]
+
+    def beside(self) -> list[tuple[Any, ...]]:
+        """What else has a name of the log or of an archive, and is no part of it: kind, name and contents."""
+        found = self.db.rows(
+            "select c.relkind::text, c.oid::regclass::text from pg_class c"
+            " where c.relnamespace in (select oid from pg_namespace where nspname in ('eventlive', 'attic'))"
+            "   and c.relname ~ '^(event_access_logs_|archive|other)' and not c.relispartition and c.relkind <> 'S'"
+        )
+        types = self.db.rows(
+            "select 't', oid::regtype::text from pg_type where typname ~ '^event_acc' and typtype = 'e'"
+        )
+        contents = "select array_agg(t::text order by t::text) from {} t"
+        return (
+            sorted((*row, self.db.value(contents.format(row[1])) if row[0] in "rpv" else None) for row in found) + types
+        )
+
+    def detach(self, name: str) -> None:
+        """Take a partition out, as the owner does."""
+        self.as_owner(f'alter table eventlive.event_access_logs detach partition eventlive."{name}"')
+
+    def partition_of(self, event: str) -> str:
+        """The name of the partition in which an event is."""
+        return str(
+            self.db.value(
+                "select c.relname from eventlive.event_access_logs l join pg_class c on c.oid = l.tableoid"
+                " where l.detail ->> 'name' = %s",
+                event,
+            )
+        )
 
     def set(self, **settings: float) -> None:
         """Change settings."""
