@@ -23,7 +23,6 @@ from eventlive_db.client.resilience import Resilience
 from tests.support.actors import new_id
 from tests.support.faults import break_function
 from tests.support.http_door import Door, token
-from tests.support.invariants import assert_invariants
 
 TABS, DEVICES = 5, 3
 SCREENS = TABS + DEVICES
@@ -98,7 +97,6 @@ class Home:
                 assert beat.replaced_by is not None
                 assert beat.replaced_by != screen.session_id
                 assert beat.exited_at == entered[beat.replaced_by]
-        assert_invariants(self.door.db)
         return open_ones[0]
 
 
