@@ -19,7 +19,8 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-heavy lint plans plans-update plans-repeat test-plans test-client test-operations \
-  mutate fuzz coverage bench bench-long year load load-hour test-http test-container matrix constraints vendor clean
+  mutate fuzz coverage bench bench-long year load load-hour figures test-http test-container matrix constraints \
+  vendor clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -81,11 +82,12 @@ fuzz: $(READY) ## thousands of calls with anything as arguments, and what came o
 	@FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(IN_MEMORY) $(PYTEST) $(SPREAD) --timeout 3600 \
 	  $(if $(KIND),--pg-kind $(KIND)) tests/fuzz $(wildcard tests/http/test_fuzz_http.py)
 
-# Left out are the larger sizes: of the same call 100,000 times, a fifth of a gigabyte of log would say no more.
+# The heavy tests too: some statements run only there. Left out are the larger sizes: of the same call 100,000 times, a
+# fifth of a gigabyte of log would say no more.
 coverage: $(READY) ## the SQL and migration tests, and which statements of the functions they run
 	@rm -rf build/sql-coverage
 	@$(IN_MEMORY) $(PYTEST) $(SPREAD) --sql-coverage build/sql-coverage $(if $(KIND),--pg-kind $(KIND)) \
-	  -m "not heavy" tests/sql tests/migrate
+	  -m "not large" tests/sql tests/migrate
 	@$(BIN)/eventlive-db plans coverage --suite $(SUITE) --schema eventlive --fail-under 95 build/sql-coverage/*.log
 
 # Where it is asked for, a part that is missing is a failure; make test leaves out what needs it.
@@ -115,6 +117,9 @@ load: $(READY) ## S1, S2 and S3 through PostgREST and psycopg, faster than life;
 
 load-hour: $(READY) ## S1 in real time, an hour and a few minutes; its page in build/load
 	@$(call SCENARIO,s1,s1-hour)
+
+figures: $(READY) ## write the figures in README and docs anew, from the results files in docs/results
+	@$(BIN)/python -m tests.support.figures
 
 test-container: $(READY) ## the SQL, migration and plan tests on a Postgres in a container (needs a container engine)
 	@$(PYTEST) $(SPREAD) --pg-kind container \

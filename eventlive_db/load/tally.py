@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from statistics import quantiles
+
+from eventlive_db.load.percentiles import percentile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,8 @@ class Tally:
                 function=function,
                 calls=len(durations),
                 refused=self._refused[function],
-                p50_ms=1000 * _quantile(durations, 50),
-                p95_ms=1000 * _quantile(durations, 95),
+                p50_ms=1000 * (percentile(durations, 50) or 0.0),
+                p95_ms=1000 * (percentile(durations, 95) or 0.0),
             )
             for function, durations in sorted(self._durations_s.items())
         ]
-
-
-def _quantile(values: list[float], percent: int) -> float:
-    return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]

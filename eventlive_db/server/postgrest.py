@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -111,15 +112,13 @@ def config_for(dsn: str, secret: str, api_schema: str = "eventlive_api", **chang
     """A config file, as docs/postgrest.md has it.
 
     Args:
-        dsn: The database over TCP, as the authenticator.
+        dsn: The database, as the authenticator.
         secret: Signs the tokens, with HS256; 32 characters or more.
         api_schema: The exposed schema.
         changes: Other values, by their names with ``_`` for ``-``.
     """
-    where = conninfo_to_dict(dsn)
-    uri = f"postgresql://{where['user']}:{where['password']}@{where['host']}:{where['port']}/{where['dbname']}"
     settings: dict[str, Setting] = {
-        "db-uri": uri,
+        "db-uri": _uri(dsn),
         "db-schemas": api_schema,
         "db-extra-search-path": api_schema,
         "db-anon-role": "anon",
@@ -136,6 +135,20 @@ def config_for(dsn: str, secret: str, api_schema: str = "eventlive_api", **chang
     }
     settings |= {name.replace("_", "-"): value for name, value in changes.items()}
     return "".join(f"{name} = {_written(value)}\n" for name, value in settings.items() if value is not None)
+
+
+def _uri(dsn: str) -> str:
+    """A connection string as a URI, with all that it names (Postgres manual, "Connection URIs")."""
+    given = {name: quote(str(value), safe="") for name, value in conninfo_to_dict(dsn).items()}
+
+    def taken(*names: str) -> str:
+        return ":".join(given.pop(name) for name in names if name in given)
+
+    who = taken("user", "password") if "user" in given else ""
+    # Neither a socket's directory nor several hosts: those stand behind the question mark.
+    where = taken("host", "port") if re.fullmatch(r"[\w.-]+", given.get("host", "")) else ""
+    uri = f"postgresql://{who}@{where}/{taken('dbname')}"
+    return f"{uri}?{'&'.join(f'{name}={value}' for name, value in given.items())}" if given else uri
 
 
 def with_settings(config: str, changes: Mapping[str, Setting]) -> str:

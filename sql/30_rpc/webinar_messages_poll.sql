@@ -9,7 +9,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_user_id uuid := eventlive.current_user_id();
+    v_user_id uuid := eventlive.claimed_user_id();
     v_service boolean := v_user_id is null and eventlive.is_service();
     v_here record;
     v_staff boolean;

@@ -1,8 +1,8 @@
 -- For a gateway that holds the connections of many viewers. One statement for the whole batch.
 --
 -- It waits for no row: one that is locked is being refreshed, created or removed by somebody else at this moment. So two
--- gateways with users in common cannot deadlock, in whatever order their plans visit the rows. The planner settings
--- keep every size of batch on the primary key; a generic plan would not know the size, nor that the webinar is large.
+-- gateways with users in common cannot deadlock, in whatever order their plans visit the rows. Each row is found by its
+-- whole key, once; what follows goes by its place. So one plan does for every size of batch and webinar, and is kept.
 
 create function eventlive.webinar_presence_ping_many(_webinar_id uuid, _user_ids uuid[])
 returns jsonb
@@ -10,10 +10,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
-set enable_bitmapscan = off
-set enable_hashjoin = off
 set enable_seqscan = off
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -42,39 +40,47 @@ begin
 
     with asked as materialized (
         select distinct a.user_id from unnest(_user_ids) as a (user_id) order by a.user_id
-    ), due as (
-        select p.user_id
+    ), looked as materialized (
+        -- OFFSET 0 keeps it a look by the whole key: of a webinar that statistics do not know yet the planner would read all
+        -- rows. The places hold while the snapshot does; a row that has moved since is being refreshed by somebody else.
+        select a.user_id, p.place, p.is_due
           from asked a
-          join eventlive.webinar_live_presence p on p.webinar_id = _webinar_id and p.user_id = a.user_id
-         where p.last_seen_at <= v_now - p.throttle_s * interval '1 second'
+          left join lateral (
+                select p.ctid as place, p.last_seen_at <= v_now - p.throttle_s * interval '1 second' as is_due
+                  from eventlive.webinar_live_presence p
+                 where p.webinar_id = _webinar_id and p.user_id = a.user_id
+                offset 0
+               ) p on true
+    ), due as (
+        select p.ctid as place
+          from looked l
+          join eventlive.webinar_live_presence p on p.ctid = l.place
+         where l.is_due
            for no key update of p skip locked
     ), refreshed as (
         update eventlive.webinar_live_presence p
            set last_seen_at = v_now,
                expires_at = greatest(p.expires_at, v_now + p.ttl_s * interval '1 second')
           from due d
-         where p.webinar_id = _webinar_id and p.user_id = d.user_id
+         where p.ctid = d.place
         returning p.user_id
     ), missing as materialized (
         -- Whoever has a presence row is registered: only for the others are registrations read.
-        select a.user_id
-          from asked a
-         where not exists (
-                select
-                  from eventlive.webinar_live_presence p
-                 where p.webinar_id = _webinar_id and p.user_id = a.user_id
-               )
-    ), registered as (
-        select r.user_id
-          from missing m
-          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
-         where r.ejected_at is null
+        select l.user_id, r.place
+          from looked l
+          left join lateral (
+                select r.ctid as place
+                  from eventlive.registrations r
+                 where r.webinar_id = _webinar_id and r.user_id = l.user_id and r.ejected_at is null
+                offset 0
+               ) r on true
+         where l.place is null
     ), absent as (
         -- Locked, or an ejection could slip in between and the row would stay; and exclusively, so that two batches never
         -- create the same row. Whoever is entering or being ejected at this moment is left to that call.
         select r.user_id
           from missing m
-          join eventlive.registrations r on r.webinar_id = _webinar_id and r.user_id = m.user_id
+          join eventlive.registrations r on r.ctid = m.place
          where r.ejected_at is null
            for no key update of r skip locked
     ), created as (
@@ -93,13 +99,7 @@ begin
     select jsonb_build_object(
         'refreshed', (select count(*) from refreshed) + (select count(*) from created),
         'not_registered', coalesce(
-            (
-                select jsonb_agg(m.user_id order by m.user_id)
-                  from missing m
-                 where not exists (select from registered r where r.user_id = m.user_id)
-            ),
-            '[]'
-        )
+            (select jsonb_agg(m.user_id order by m.user_id) from missing m where m.place is null), '[]')
     ) into v_reply;
 
     if v_alone then

@@ -8,7 +8,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_user_id uuid := eventlive.current_user_id();
+    v_user_id uuid := eventlive.claimed_user_id();
     v_now timestamptz := clock_timestamp();
     v_alone boolean := pg_current_xact_id_if_assigned() is null;
     v_beat record;

@@ -82,7 +82,7 @@ def test_a_fault_is_told_with_advice_and_ends_with_1(db: EventliveDatabase, tmp_
     assert result.stdout == (
         "error: policy_without_rls: eventlive.jobs has policies (jobs_service), but row security is off, so they do"
         " nothing.\n    Run alter table ... enable row level security; until then the policies do nothing.\n"
-        "1 error, 0 warning, 0 info in eventlive, eventlive_api; 7 allowed\n"
+        "1 error, 0 warning, 0 info in eventlive, eventlive_api; 8 allowed\n"
     )
     [told] = json.loads((tmp_path / "found.sarif").read_text())["runs"]
     first, *others = told["results"]

@@ -12,8 +12,8 @@ import pytest
 from eventlive_db.load.bench.errors import BenchError, MissingToolError
 from eventlive_db.load.bench.footprint import counters, footprint
 from eventlive_db.load.bench.pgbench import Pgbench, Script, find_pgbench, pgbench_places, read_run
-from eventlive_db.load.bench.processes import postmaster_pid, processor_seconds
 from eventlive_db.load.bench.turns import Ration, contender
+from eventlive_db.load.processes import postmaster_pid, processor_seconds
 from eventlive_db.server import Server
 
 REPORT = """\

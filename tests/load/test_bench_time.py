@@ -15,8 +15,9 @@ from eventlive_db.load.bench.growth import judge as judge_growth
 from eventlive_db.load.bench.million import MillionPlan, measure_million
 from eventlive_db.load.bench.million import judge as judge_million
 from eventlive_db.load.bench.pgbench import Run
-from eventlive_db.load.bench.results import Plot, Results, as_json
+from eventlive_db.load.bench.results import Results, as_json
 from eventlive_db.load.bench.snapshot import SnapshotPlan, measure_snapshot
+from eventlive_db.load.results_parts import Plot
 from eventlive_db.server import Server
 from tests.load.bench_place import place_on
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from eventlive_db.client import rpc
 from eventlive_db.client.calls import Call
 from eventlive_db.client.errors import ForbiddenError
+from eventlive_db.load.results_parts import Mark
 from eventlive_db.load.scenarios.figures import (
     block_marks,
     hot_mark,
@@ -23,8 +24,8 @@ from eventlive_db.load.scenarios.figures import (
     server_plots,
     status_mark,
 )
-from eventlive_db.load.scenarios.ledger import Done, Kept, Ledger, percentile, worst_window
-from eventlive_db.load.scenarios.outcome import Mark, Outcome
+from eventlive_db.load.scenarios.ledger import Done, Kept, Ledger, worst_window
+from eventlive_db.load.scenarios.outcome import Outcome
 from eventlive_db.load.scenarios.plan import DIVIDED, MULTIPLIED, scaled
 from eventlive_db.load.scenarios.sampler import Sample, Statement
 
@@ -60,13 +61,6 @@ def test_the_worst_window_has_as_many_as_any(times: list[float], window_s: float
     times.sort()
     assert worst_window(times, window_s) == max(sum(begin <= at < begin + window_s for at in times) for begin in times)
     assert worst_window([], window_s) == 0
-
-
-@given(st.lists(st.floats(0, 10), min_size=1, max_size=60), st.integers(1, 99))
-def test_a_percentile_lies_between_the_fastest_and_the_slowest(seconds: list[float], percent: int) -> None:
-    found = percentile(seconds, percent)
-    assert found is not None
-    assert min(seconds) - 1e-9 <= found <= max(seconds) + 1e-9
 
 
 def test_a_ledger_has_every_call_with_what_was_wrong() -> None:

@@ -273,7 +273,7 @@ def test_an_error_that_breaks_the_contract_is_seen(cast: Cast, old: str, new: st
 
 def test_claims_that_are_swallowed_are_seen(cast: Cast) -> None:
     break_function(
-        cast.db, "current_user_id", "perform eventlive.raise_error('invalid_claims');\nend", "return null;\nend"
+        cast.db, "claimed_user_id", "perform eventlive.raise_error('invalid_claims');\nend", "return null;\nend"
     )
     connection = cast.db.acting("authenticated", MALFORMED_CLAIMS["sub-no-uuid"])
     assert sqlstate(connection, *("webinar_client_settings", VALID["webinar_client_settings"][1])) == ""

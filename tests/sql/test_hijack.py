@@ -61,6 +61,5 @@ def test_temporary_types_are_not_taken_for_the_real_ones(db: EventliveDatabase, 
 
 def test_with_an_empty_search_path_they_would_be(db: EventliveDatabase) -> None:
     db.admin.execute("alter function eventlive.webinar_register(uuid, text) set search_path = ''")
-    db.admin.execute("alter function eventlive.current_user_id() set search_path = ''")
     db.admin.execute("alter function eventlive.require_user() set search_path = ''")
     assert become_admin(db, "webinar_register")

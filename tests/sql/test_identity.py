@@ -179,7 +179,7 @@ def test_the_claims_of_a_user_on_a_superuser_connection_administer_nothing(db: E
             "eventlive.current_email(false)", {**SUB, "user_metadata": VERIFIED}, None, id="user-metadata-believed",
         ),
         pytest.param(
-            "current_user_id", "->> 'sub'", "-> 'user_metadata' ->> 'sub'",
+            "claimed_user_id", "v_claims::pg_catalog.json", "(v_claims::pg_catalog.json -> 'user_metadata')",
             "eventlive.current_user_id()", {"user_metadata": SUB}, None, id="sub-of-metadata-believed",
         ),
     ],

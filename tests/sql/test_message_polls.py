@@ -210,7 +210,9 @@ def test_the_next_poll_is_the_paced_interval_with_jitter(cast: Cast) -> None:
     assert max(told) > 105
 
 
-@pytest.mark.parametrize("audience", [1_000, 10_000, 50_000, pytest.param(300_000, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize(
+    "audience", [1_000, 10_000, 50_000, pytest.param(300_000, marks=[pytest.mark.heavy, pytest.mark.large])]
+)
 def test_polls_a_second_stay_at_the_target_whatever_the_audience(cast: Cast, audience: int) -> None:
     """The jitter goes both ways alike, so the rate of a client is one in the interval."""
     db = cast.db

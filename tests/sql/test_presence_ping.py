@@ -110,7 +110,7 @@ def test_the_budget_rejects_a_ping_that_looks_the_registration_up(db: EventliveD
     assert not is_cheap(cost_of(user, "webinar_presence_ping", webinar_id=webinar_id))
 
 
-@pytest.mark.parametrize("rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("rows", [100_000, pytest.param(1_000_000, marks=[pytest.mark.heavy, pytest.mark.large])])
 def test_ping_costs_the_same_whatever_the_size_of_the_table(db: EventliveDatabase, rows: int) -> None:
     user, webinar_id = present_user(db)
 
@@ -203,7 +203,7 @@ def crowd(db: EventliveDatabase) -> Callable[[int], object]:
     return make
 
 
-@pytest.mark.parametrize("users", [200, pytest.param(2_000, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("users", [200, pytest.param(2_000, marks=[pytest.mark.heavy, pytest.mark.large])])
 def test_fifty_pings_of_each_are_hot_updates_and_the_table_does_not_grow(
     db: EventliveDatabase, crowd: Callable[[int], object], users: int
 ) -> None:

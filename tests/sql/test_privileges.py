@@ -24,11 +24,20 @@ def column(db: EventliveDatabase, query: str) -> list[Any]:
     return [value for (value,) in db.rows(query)]
 
 
-# Neither may have a SET clause: a procedure that commits must not, and what a clause sets ends with the function. Both
-# run as whoever calls, and qualify their names until the path is set, which is the first thing that they do.
-SETS_THE_PATH_ITSELF = {
+# None of them may have a SET clause: a procedure that commits must not, what a clause sets ends with the function, and
+# a ping cannot afford one. They run as whoever calls, and qualify their names: until the path is set, which two of them
+# do first of all, or throughout.
+NEEDS_NO_PATH = {
     "eventlive.begin_batch": "begin perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);",
     "eventlive.run_job": "begin commit; perform eventlive.begin_batch();",
+    "eventlive.claimed_user_id": (
+        "declare v_claims pg_catalog.text := pg_catalog.current_setting('request.jwt.claims', true);"
+        " begin if v_claims is null or v_claims operator(pg_catalog.=) '' then return null; end if;"
+        " if pg_catalog.left(v_claims, 1) operator(pg_catalog.<>) '{' then"
+        " perform eventlive.raise_error('invalid_claims'); end if;"
+        " return (v_claims::pg_catalog.json operator(pg_catalog.->>) 'sub')::pg_catalog.uuid;"
+        " exception when"
+    ),
 }
 
 
@@ -43,7 +52,7 @@ def without_search_path(db: EventliveDatabase) -> list[str]:
     return [
         name
         for name, is_definer, source in found
-        if is_definer or SETS_THE_PATH_ITSELF.get(name.partition("(")[0], "never") not in " ".join(source.split())
+        if is_definer or NEEDS_NO_PATH.get(name.partition("(")[0], "never") not in " ".join(source.split())
     ]
 
 
@@ -130,6 +139,7 @@ CHECKS: list[tuple[Check, str]] = [
             " 'begin perform set_config(''role'', ''eventlive_owner'', true); end'"
         ),
     ),
+    (without_search_path, "alter function eventlive.claimed_user_id security definer"),
     (without_row_security, "alter table eventlive.jobs disable row level security"),
     (without_row_security, "drop policy jobs_service on eventlive.jobs"),
     (owned_by_others, "alter function eventlive.webinar_enter owner to current_user"),

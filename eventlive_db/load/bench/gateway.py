@@ -2,66 +2,57 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import http.client
 import itertools
 import json
-import os
 import secrets
-import socket
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from uuid import UUID
+
+from psycopg.conninfo import make_conninfo
 
 from eventlive_db.load.bench.compare import Comparison, Contender, compare
 from eventlive_db.load.bench.errors import BenchError, MissingToolError
 from eventlive_db.load.bench.naive import HEARTBEAT, OURS, PING, TARGET, THEIRS, NaivePlan, furnished
 from eventlive_db.load.bench.results import Results
 from eventlive_db.load.bench.shapes import FIRST_USER
-from eventlive_db.load.bench.stage import Place
-from eventlive_db.server.process import wrap
-
-_START_TIMEOUT_S = 30.0
-_CONFIG = """\
-db-uri = "{dsn}"
-db-schemas = "eventlive_api, incumbent"
-db-anon-role = "anon"
-db-channel-enabled = false
-db-pool = {pool}
-jwt-secret = "{secret}"
-log-level = "crit"
-server-host = "127.0.0.1"
-server-port = {port}
-"""
+from eventlive_db.load.bench.stage import Database, Place
+from eventlive_db.load.tokens import signer
+from eventlive_db.server.errors import NoPostgRESTError
+from eventlive_db.server.postgrest import config_for, find_postgrest, running_postgrest
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """A PostgREST that runs.
+class Audience:
+    """Users with a token each, signed before anything is timed: who signs them is neither of the designs.
 
     Attributes:
-        port: Of 127.0.0.1.
-        secret: What tokens are signed with.
+        secret: What the tokens are signed with.
+        tokens: By the number of the user, from 0 on.
     """
 
-    port: int
     secret: str = field(repr=False)
+    tokens: Sequence[str] = field(repr=False)
 
-    def token(self, user_id: str) -> str:
-        """A token of a user (RFC 7515, HS256)."""
-        claims = {"role": "authenticated", "sub": user_id, "exp": 4_102_444_800}
-        parts = [_encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-        signed = hmac.new(self.secret.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
-        return ".".join([*parts, _encoded(signed)])
+    @classmethod
+    def of(cls, users: int) -> Audience:
+        """So many.
+
+        Raises:
+            MissingToolError: The extra ``http`` is missing, which signs.
+        """
+        secret = secrets.token_urlsafe(48)
+        try:
+            sign = signer(secret)
+        except ModuleNotFoundError as error:
+            raise MissingToolError(str(error), token="missing_extra") from error
+        return cls(secret, [sign(UUID(user_id(number))) for number in range(users)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,64 +70,60 @@ class Wanted:
     body: str | None = None
 
 
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def user_id(number: int) -> str:
+    """The id of a user, the first of whom is number 0."""
+    return f"00000000-0000-4000-8000-{FIRST_USER + number}"
 
 
-@contextmanager
-def postgrest(program: Path, dsn: str, clients: int) -> Iterator[Gateway]:
-    """A PostgREST on a port of its own for as long as the block goes, with both designs behind it.
+def session_id(number: int) -> str:
+    """The id of that user's session."""
+    return f"00000000-0000-4000-9000-{FIRST_USER + number}"
 
-    Args:
-        program: Where it is.
-        dsn: The database.
-        clients: Connections that it may make.
+
+def required(program: Path) -> Path:
+    """PostgREST, which is to be there before anything is measured.
 
     Raises:
-        MissingToolError: It is not there.
-        BenchError: It did not start.
+        MissingToolError: It is not.
     """
-    if not os.access(program, os.X_OK):
-        msg = f"{program} cannot be run"
-        raise MissingToolError(msg, "Give the path of a PostgREST 12 or newer")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        gateway = Gateway(probe.getsockname()[1], secrets.token_urlsafe(32))
-    with tempfile.TemporaryDirectory(prefix="eventlive-postgrest-") as place:
-        config = Path(place) / "postgrest.conf"
-        config.touch(mode=0o600)
-        config.write_text(_CONFIG.format(dsn=dsn, pool=clients, secret=gateway.secret, port=gateway.port))
-        # It ends with this process, however that ends.
-        process = subprocess.Popen(
-            wrap([str(program), str(config)], None),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _wait(gateway, process)
-            yield gateway
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait(gateway: Gateway, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while not _answers(gateway):
-        if process.poll() is not None or time.monotonic() > deadline:
-            msg = "PostgREST did not start"
-            raise BenchError(msg, "Start it by hand to see why", token="postgrest_failed")
-        time.sleep(0.02)
-
-
-def _answers(gateway: Gateway) -> bool:
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)) as connection:
-            connection.request("GET", "/webinars?limit=0", headers={"Accept-Profile": "incumbent"})
-            return connection.getresponse().status in {200, 401, 403}
-    except OSError:
-        return False
+        return find_postgrest(program)
+    except NoPostgRESTError as error:
+        raise MissingToolError(str(error)) from error
+
+
+def config_of(database: Database, secret: str, clients: int) -> str:
+    """The config file of a PostgREST with both designs behind it.
+
+    It is as plain as the design replaced needs it: no ``db-pre-request``, no limit of rows, no channel by which it
+    hears of a new schema, and no log but of what breaks it.
+
+    Args:
+        database: Where both designs are.
+        secret: What tokens are signed with.
+        clients: Connections that it may make.
+    """
+    # What libpq took from the environment has to be in it, which PostgREST does not get.
+    went = database.connection.info
+    dsn = make_conninfo(
+        database.dsn,
+        host=went.host,
+        port=went.port,
+        user=went.user,
+        password=went.password or None,
+        dbname=went.dbname,
+    )
+    return config_for(
+        dsn,
+        secret,
+        "eventlive_api, incumbent",
+        db_extra_search_path=None,
+        db_pre_request=None,
+        db_max_rows=None,
+        db_channel_enabled=False,
+        db_pool=clients,
+        log_level="crit",
+    )
 
 
 def visits(webinar_id: UUID) -> dict[str, tuple[Sequence[Wanted], Sequence[Wanted]]]:
@@ -173,14 +160,19 @@ class Browsers:
     """Browsers that make the requests of a visit, one after the other, each on a connection of its own.
 
     Args:
-        gateway: Where they make them.
+        url: Where they make them.
+        audience: Who sits before them.
         requests: Which.
         clients: How many browsers.
         user: The number of the user who is next.
     """
 
-    def __init__(self, gateway: Gateway, requests: Sequence[Wanted], clients: int, user: Callable[[], int]) -> None:
-        self._gateway, self._requests, self._clients, self._user = gateway, requests, clients, user
+    def __init__(
+        self, url: str, audience: Audience, requests: Sequence[Wanted], clients: int, user: Callable[[], int]
+    ) -> None:
+        self._address = url.removeprefix("http://")
+        self._audience = audience
+        self._requests, self._clients, self._user = requests, clients, user
 
     def work(self, until: float) -> int:
         """As a contender.
@@ -192,9 +184,9 @@ class Browsers:
 
         def browse(number: int) -> None:
             try:
-                with closing(http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=60)) as connection:
+                with closing(http.client.HTTPConnection(self._address, timeout=60)) as connection:
                     while time.perf_counter() < until or not done[number]:
-                        self._visit(connection, FIRST_USER + self._user())
+                        self._visit(connection, self._user())
                         done[number] += 1
             except BaseException as error:  # raised below, in the thread that waits
                 failed.append(error)
@@ -209,8 +201,7 @@ class Browsers:
         return sum(done)
 
     def _visit(self, connection: http.client.HTTPConnection, number: int) -> None:
-        user, session = f"00000000-0000-4000-8000-{number}", f"00000000-0000-4000-9000-{number}"
-        token = self._gateway.token(user)
+        user, session, token = user_id(number), session_id(number), self._audience.tokens[number]
         for one in self._requests:
             headers = {"Authorization": f"Bearer {token}", "Accept-Profile": one.schema}
             if one.body is not None:
@@ -237,27 +228,28 @@ def measure_gateway(place: Place, plan: NaivePlan, program: Path) -> Results:
         program: PostgREST.
 
     Raises:
-        MissingToolError: PostgREST is not there.
-        BenchError: It did not start, or a request was refused.
+        MissingToolError: PostgREST is not there, or the extra ``http``, whose PyJWT signs.
+        ServerStartError: It did not start.
+        BenchError: A request was refused.
     """
+    program = required(program)
+    place.progress(f"{plan.users:,} tokens")
+    audience = Audience.of(plan.users)
     comparisons: list[Comparison] = []
     with (
         furnished(place, plan.users) as both,
-        postgrest(program, both.database.dsn, plan.clients) as gateway,
+        running_postgrest(config_of(both.database, audience.secret, plan.clients), program) as server,
     ):
+
+        def browsers(requests: Sequence[Wanted], user: Callable[[], int]) -> Callable[[float], int]:
+            return Browsers(server.url, audience, requests, plan.clients, user).work
+
         for name, (ours, theirs) in visits(both.watched).items():
             chance, turn = Random(1), itertools.count()  # noqa: S311  # whose turn it is
             # Theirs writes once a minute for each user, so they take turns.
             contenders = [
-                Contender(
-                    OURS,
-                    Browsers(gateway, ours, plan.clients, lambda: chance.randrange(plan.users)).work,  # noqa: B023
-                ),
-                Contender(
-                    THEIRS,
-                    Browsers(gateway, theirs, plan.clients, lambda: next(turn) % plan.users).work,  # noqa: B023
-                    both.age,
-                ),
+                Contender(OURS, browsers(ours, lambda: chance.randrange(plan.users))),  # noqa: B023
+                Contender(THEIRS, browsers(theirs, lambda: next(turn) % plan.users), both.age),  # noqa: B023
             ]
             comparisons.append(
                 compare(

@@ -10,10 +10,11 @@ from uuid import UUID
 from eventlive_db.load.bench.compare import compare
 from eventlive_db.load.bench.footprint import Footprint, footprint, without_page_images
 from eventlive_db.load.bench.pgbench import Script
-from eventlive_db.load.bench.results import Mark, Results
+from eventlive_db.load.bench.results import Results
 from eventlive_db.load.bench.shapes import Durability, call, random_user, transaction
 from eventlive_db.load.bench.stage import Database, Place
 from eventlive_db.load.bench.turns import contender
+from eventlive_db.load.results_parts import Mark
 
 TABLE = "eventlive.webinar_live_presence"
 MORE_PAGES = 4.0

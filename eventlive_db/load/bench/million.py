@@ -8,10 +8,12 @@ from uuid import UUID
 from eventlive_db.load.bench.errors import BenchError
 from eventlive_db.load.bench.footprint import counters
 from eventlive_db.load.bench.pgbench import Run, Script
-from eventlive_db.load.bench.results import Mark, Results
-from eventlive_db.load.bench.sampling import Sample, Sampler, cores, hot_percent
+from eventlive_db.load.bench.results import Results
+from eventlive_db.load.bench.sampling import Sample, Sampler
 from eventlive_db.load.bench.shapes import Durability, call, next_user, transaction
 from eventlive_db.load.bench.stage import Database, Place
+from eventlive_db.load.looks import hot_percent, rate
+from eventlive_db.load.results_parts import Mark
 
 INTERVAL_S = 120.0
 THROTTLE_S = 60.0
@@ -107,15 +109,15 @@ def _peak(database: Database, script: Script, plan: MillionPlan) -> tuple[Run, i
 
 def _figures(plan: MillionPlan, peak: Run, run: Run, samples: list[Sample]) -> dict[str, tuple[float, str]]:
     first, last = samples[0], samples[-1]
-    seconds = last.t - first.t
-    busy = cores(first, last)
+    busy = rate(first, last, lambda one: one.cpu_s)
+    log = rate(first, last, lambda one: one.wal_bytes, 1e6)
     who = f"{plan.viewers:,} viewers"
     found: dict[str, tuple[float, str]] = {
         f"{who}: pings a second, held": (round(run.rate, 1), "pings/s"),
         f"{who}: pings a second at most": (round(peak.rate, 1), "pings/s"),
         f"{who}: what is left to spare": (round(peak.rate / plan.rate, 2), "times the rate"),
         f"{who}: mean latency of a ping": (run.latency_ms, "ms"),
-        f"{who}: log": (round((last.wal_bytes - first.wal_bytes) / seconds / 1e6, 3), "MB/s"),
+        f"{who}: log": (round(log or 0.0, 3), "MB/s"),
         f"{who}: HOT": (round(hot_percent(first, last) or 0.0, 2), "%"),
         f"{who}: size of the table, at first": (round(first.table_bytes / 1e6, 1), "MB"),
         f"{who}: size of the table, at last": (round(last.table_bytes / 1e6, 1), "MB"),

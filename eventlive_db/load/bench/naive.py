@@ -11,7 +11,7 @@ from eventlive_db.load import incumbent
 from eventlive_db.load.bench.compare import Comparison, compare
 from eventlive_db.load.bench.footprint import Footprint, footprint, without_page_images
 from eventlive_db.load.bench.pgbench import Script
-from eventlive_db.load.bench.results import Mark, Results
+from eventlive_db.load.bench.results import Results
 from eventlive_db.load.bench.shapes import (
     FIRST_USER,
     SESSION_ID,
@@ -25,6 +25,7 @@ from eventlive_db.load.bench.shapes import (
 )
 from eventlive_db.load.bench.stage import Database, Place
 from eventlive_db.load.bench.turns import Ration, contender
+from eventlive_db.load.results_parts import Mark
 
 OURS, GUARDED, THEIRS = "this design", "this design, with db-pre-request", "the design replaced"
 TARGET = 5.0

@@ -10,10 +10,11 @@ from uuid import UUID
 from eventlive_db.load.bench.compare import Comparison, compare
 from eventlive_db.load.bench.footprint import Footprint, footprint, without_page_images
 from eventlive_db.load.bench.pgbench import Mode, Script
-from eventlive_db.load.bench.results import Mark, Results
+from eventlive_db.load.bench.results import Results
 from eventlive_db.load.bench.shapes import Durability, call, next_user, plain, random_user, transaction, update
 from eventlive_db.load.bench.stage import Database, Place, batch_of
 from eventlive_db.load.bench.turns import Ration, contender
+from eventlive_db.load.results_parts import Mark
 
 UPDATE, PING, THROTTLED, FIRST, BATCHED = (
     "bare UPDATE",

@@ -4,19 +4,17 @@ The file is one JSON object::
 
     {"at": "2026-01-01T00:00:00+00:00",
      "machine": {"cores": "2", ...},
-     "marks": [{"name", "wanted", "found", "passed", "source", "note"}],
+     "marks": [as in results_parts],
      "comparisons": [{"title", "unit", "base",
                       "ratios": {contender: of the base, median of the rounds},
                       "targets": {contender: the ratio that is wanted at least},
                       "medians": {contender: rate}, "rates": {contender: [rate of each round]}}],
      "figures": {name: {"value", "unit"}},
-     "plots": [{"title", "unit", "log", "limit", "t": [seconds since the beginning],
-                "lines": [{"name", "values": [one for each t, null where there is none]}],
-                "events": [{"t", "text"}]}],
+     "plots": [as in results_parts],
      "skipped": {part: why},
      "notes": [what the figures do not say themselves]}
 
-Marks and plots are those of the results of a scenario, so that the same page draws both.
+Marks and plots are those of :mod:`eventlive_db.load.results_parts`, as those of a scenario are.
 """
 
 from __future__ import annotations
@@ -35,48 +33,7 @@ import psycopg
 
 from eventlive_db import __version__
 from eventlive_db.load.bench.compare import Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that has to be so.
-
-    Attributes:
-        name: What was looked at.
-        wanted: What it has to be, in words.
-        found: What it is, in words.
-        passed: Whether that will do.
-        note: What else there is to say.
-    """
-
-    name: str
-    wanted: str
-    found: str
-    passed: bool
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Something over time.
-
-    Attributes:
-        title: What it shows.
-        unit: Of the values.
-        t: Seconds since the beginning.
-        lines: By name, a value for each of them; None where there is none.
-        limit: What the values should keep to, where there is such a thing.
-        log: Whether the values are better seen on a logarithmic scale.
-        events: What happened meanwhile, and when.
-    """
-
-    title: str
-    unit: str
-    t: Sequence[float]
-    lines: Mapping[str, Sequence[float | None]]
-    limit: float | None = None
-    log: bool = False
-    events: Sequence[tuple[float, str]] = ()
+from eventlive_db.load.results_parts import Mark, Plot, missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +66,7 @@ class Results:
             for comparison in self.comparisons
             for name in comparison.missed()
         ]
-        return ratios + [f"{mark.name}: {mark.found}, not {mark.wanted}" for mark in self.marks if not mark.passed]
+        return ratios + missed(self.marks)
 
 
 def merge(parts: Iterable[Results], machine: Mapping[str, str]) -> Results:
@@ -153,17 +110,7 @@ def as_json(results: Results) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": dict(results.machine),
-        "marks": [
-            {
-                "name": mark.name,
-                "wanted": mark.wanted,
-                "found": mark.found,
-                "passed": mark.passed,
-                "source": "measured",
-                "note": mark.note,
-            }
-            for mark in results.marks
-        ],
+        "marks": [mark.as_json() for mark in results.marks],
         "comparisons": [
             {
                 "title": comparison.title,
@@ -177,18 +124,7 @@ def as_json(results: Results) -> dict[str, Any]:
             for comparison in results.comparisons
         ],
         "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in results.figures.items()},
-        "plots": [
-            {
-                "title": plot.title,
-                "unit": plot.unit,
-                "log": plot.log,
-                "limit": plot.limit,
-                "t": list(plot.t),
-                "lines": [{"name": name, "values": list(values)} for name, values in plot.lines.items()],
-                "events": [{"t": t, "text": text} for t, text in plot.events],
-            }
-            for plot in results.plots
-        ],
+        "plots": [plot.as_json() for plot in results.plots],
         "skipped": dict(results.skipped),
         "notes": list(results.notes),
     }

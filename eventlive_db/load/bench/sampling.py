@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eventlive_db.load.bench.pgbench import Point
-from eventlive_db.load.bench.processes import postmaster_pid, processor_seconds
-from eventlive_db.load.bench.results import Plot
 from eventlive_db.load.bench.stage import Database
+from eventlive_db.load.looks import hot_percents, rates
+from eventlive_db.load.processes import postmaster_pid, processor_seconds
+from eventlive_db.load.results_parts import Plot
 
 TABLE = "eventlive.webinar_live_presence"
 _STATE = f"""
@@ -90,8 +91,8 @@ class Sampler:
             points: What pgbench said meanwhile.
             events: What happened.
         """
-        t, looked = [round(sample.t, 1) for sample in self.samples], self.samples
-        paced = [round(point.t, 1) for point in points]
+        t, looked = [sample.t for sample in self.samples], self.samples
+        paced = [point.t for point in points]
         plots: list[tuple[str, str, list[float], dict[str, Sequence[float | None]]]] = [
             ("Pings", "pings/s", paced, {"pings": [point.rate for point in points]}),
             ("Latency of a ping", "ms", paced, {"mean": [point.latency_ms for point in points]}),
@@ -105,34 +106,9 @@ class Sampler:
                 },
             ),
             ("Dead rows", "rows", t, {"dead": [one.dead for one in looked]}),
-            ("Updates that are HOT", "%", t, {"HOT": self._between(hot_percent)}),
-            ("Log written", "MB/s", t, {"log": self._between(log_rate)}),
-            ("Processor time of the server", "cores", t, {"server": self._between(cores)}),
+            # Nothing was seen between the first look and one before it.
+            ("Updates that are HOT", "%", t, {"HOT": [None, *hot_percents(looked)]}),
+            ("Log written", "MB/s", t, {"log": [None, *rates(looked, lambda one: one.wal_bytes, 1e6)]}),
+            ("Processor time of the server", "cores", t, {"server": [None, *rates(looked, lambda one: one.cpu_s)]}),
         ]
-        return [Plot(title, unit, at, _rounded(lines), events=events) for title, unit, at, lines in plots]
-
-    def _between(self, rate: Callable[[Sample, Sample], float | None]) -> list[float | None]:
-        pairs = zip(self.samples, self.samples[1:], strict=False)
-        return [None, *(rate(before, after) if after.t > before.t else None for before, after in pairs)]
-
-
-def hot_percent(before: Sample, after: Sample) -> float | None:
-    """The part of the updates between two looks that was HOT; None where there were none."""
-    updates = after.updates - before.updates
-    return 100 * (after.hot - before.hot) / updates if updates else None
-
-
-def log_rate(before: Sample, after: Sample) -> float:
-    """Megabytes of log a second between two looks."""
-    return (after.wal_bytes - before.wal_bytes) / 1e6 / (after.t - before.t)
-
-
-def cores(before: Sample, after: Sample) -> float | None:
-    """Processors that the server kept busy between two looks."""
-    if before.cpu_s is None or after.cpu_s is None:
-        return None
-    return (after.cpu_s - before.cpu_s) / (after.t - before.t)
-
-
-def _rounded(lines: Mapping[str, Sequence[float | None]]) -> dict[str, list[float | None]]:
-    return {name: [None if value is None else round(value, 3) for value in values] for name, values in lines.items()}
+        return [Plot(title, unit, at, lines, events=events) for title, unit, at, lines in plots]

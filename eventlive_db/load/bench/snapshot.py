@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import psycopg
 
-from eventlive_db.load.bench.results import Mark, Results
-from eventlive_db.load.bench.sampling import TABLE, Sample, Sampler, hot_percent
+from eventlive_db.load.bench.results import Results
+from eventlive_db.load.bench.sampling import TABLE, Sample, Sampler
 from eventlive_db.load.bench.shapes import Durability, call, random_user, transaction
 from eventlive_db.load.bench.stage import Database, Place
+from eventlive_db.load.looks import hot_percent, rate
+from eventlive_db.load.results_parts import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def measure_snapshot(place: Place, plan: SnapshotPlan) -> Results:
             run = pings.wait()
         ended = sampler.samples[-1]
         vacuumed = _vacuum(database, sampler)
-    events = [(round(taken.t, 1), "The snapshot is taken"), (round(gone.t, 1), "The snapshot is gone")]
+    events = [(taken.t, "The snapshot is taken"), (gone.t, "The snapshot is gone")]
     figures: dict[str, tuple[float, str]] = {"snapshot, pings a second over all": (round(run.rate, 1), "pings/s")}
     for when, since, at in (("before", began, taken), ("beside", taken, gone), ("after", gone, ended)):
         figures |= _figures(f"snapshot, {when} it", since, at)
@@ -107,9 +109,9 @@ def _vacuum(database: Database, sampler: Sampler) -> Sample:
 
 
 def _figures(when: str, since: Sample, at: Sample) -> dict[str, tuple[float, str]]:
-    seconds = max(at.t - since.t, 1e-9)
+    pings = rate(since, at, lambda one: one.updates)
     return {
-        f"{when}: pings": (round((at.updates - since.updates) / seconds, 1), "pings/s"),
+        f"{when}: pings": (round(pings or 0.0, 1), "pings/s"),
         f"{when}: HOT": (round(hot_percent(since, at) or 0.0, 2), "%"),
         f"{when}: log": (round((at.wal_bytes - since.wal_bytes) / max(at.updates - since.updates, 1), 1), "bytes/ping"),
         f"{when}: size of the table at its end": (round(at.table_bytes / 1e6, 1), "MB"),

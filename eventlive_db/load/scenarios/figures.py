@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
-from eventlive_db.load.scenarios.ledger import Done, Ledger, percentile, tokens, worst_window
-from eventlive_db.load.scenarios.outcome import Mark, Plot
+from eventlive_db.load.looks import hot_percent, hot_percents, rates
+from eventlive_db.load.percentiles import percentile
+from eventlive_db.load.results_parts import Mark, Plot
+from eventlive_db.load.scenarios.ledger import Done, Ledger, tokens, worst_window
 from eventlive_db.load.scenarios.sampler import Sample, Statement
 
 PING, BEAT, ENTER = "webinar_presence_ping", "webinar_session_heartbeat", "webinar_enter"
@@ -18,6 +19,7 @@ _PERCENT = 95
 
 PING_LIMIT_S, CALL_LIMIT_S = 0.5, 1.0
 REQUESTS_A_MINUTE = 10_000
+HOT_PERCENT = 90
 BLOCKS = {PING: 100, BEAT: 100, ENTER: 200}
 """Shared blocks that a call may touch on average. What the plan tests allow is 7, 17 and 84; where a run is short, the
 plans that autovacuum has connections make anew weigh. A scan of what earlier webinars left is a thousand and more."""
@@ -90,29 +92,15 @@ def server_plots(samples: Sequence[Sample], names: Sequence[str]) -> list[Plot]:
     """
     if len(samples) < 2:
         return []
-    t = [sample.at for sample in samples[1:]]
-
-    def rate(value: Callable[[Sample], float], unit: float = 1.0) -> list[float | None]:
-        return [
-            (value(after) - value(before)) / unit / max(after.at - before.at, 1e-9)
-            for before, after in pairwise(samples)
-        ]
-
-    def hot() -> list[float | None]:
-        return [
-            100 * (after.hot - before.hot) / (after.updates - before.updates)
-            if after.updates > before.updates
-            else None
-            for before, after in pairwise(samples)
-        ]
+    t = [sample.t for sample in samples[1:]]
 
     def now(value: Callable[[Sample], float]) -> list[float | None]:
         return [value(sample) for sample in samples[1:]]
 
     found = [
-        Plot("Transactions", "a second", t, {"all of the database": rate(lambda one: one.transactions)}),
-        Plot("WAL", "bytes a second", t, {"written": rate(lambda one: one.wal_bytes)}),
-        Plot("HOT updates of presence", "%", t, {"HOT": hot()}),
+        Plot("Transactions", "a second", t, {"all of the database": rates(samples, lambda one: one.transactions)}),
+        Plot("WAL", "bytes a second", t, {"written": rates(samples, lambda one: one.wal_bytes)}),
+        Plot("HOT updates of presence", "%", t, {"HOT": hot_percents(samples)}),
         Plot(
             "Connections",
             "",
@@ -128,7 +116,7 @@ def server_plots(samples: Sequence[Sample], names: Sequence[str]) -> list[Plot]:
     ]
     if all(value is not None for value in samples[0].cpu_s):
         lines = {
-            name: rate(lambda one, place=place: float(one.cpu_s[place] or 0), 0.01)  # type: ignore[misc]
+            name: rates(samples, lambda one, place=place: one.cpu_s[place], 0.01)  # type: ignore[misc]
             for place, name in enumerate(("Postgres", *names))
         }
         found.append(Plot("Processor time", "% of a core", t, lines))
@@ -225,16 +213,15 @@ def block_marks(statements: Sequence[Statement]) -> list[Mark]:
     return marks
 
 
-def hot_mark(samples: Sequence[Sample], least: float = 0.9) -> Mark:
+def hot_mark(samples: Sequence[Sample]) -> Mark:
     """Nearly all updates of presence have to be HOT."""
     updates = samples[-1].updates - samples[0].updates if samples else 0
-    hot = samples[-1].hot - samples[0].hot if samples else 0
-    part = hot / updates if updates else None
+    percent = hot_percent(samples[0], samples[-1]) if samples else None
     return Mark(
         "HOT updates of presence",
-        f">= {least:.0%}",
-        "no update" if part is None else f"{part:.1%}",
-        part is not None and part >= least,
+        f">= {HOT_PERCENT}%",
+        "no update" if percent is None else f"{percent:.1f}%",
+        percent is not None and percent >= HOT_PERCENT,
         note=f"{updates:,} updates",
     )
 

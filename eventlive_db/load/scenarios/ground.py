@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from eventlive_db.load.scenarios.faults import plant
 from eventlive_db.load.scenarios.ledger import Kept, Ledger
 from eventlive_db.load.scenarios.plan import POSTGREST, PSYCOPG, Plan, Scaled, scaled
 from eventlive_db.load.stage import APPLICATION_NAME
+from eventlive_db.load.tokens import signer
 from eventlive_db.server import DEMO_SETTINGS, Server, open_server
 from eventlive_db.server.postgrest import (
     PostgREST,
@@ -40,8 +40,6 @@ SERVER_SETTINGS = {
     "track_io_timing": "on",
 }
 """Autovacuum runs, and a commit waits for its WAL to be written; on a disk of one's own it would wait for the disk."""
-
-_TOKEN_LIFE_S = 86_400.0
 
 _HISTORY = """
     insert into eventlive.webinars (id, slug, status, starts_at)
@@ -99,12 +97,12 @@ class Ground:
     pids: dict[str, int] = field(default_factory=dict)
 
     def token(self, user_id: UUID) -> str:
-        """A token that outlives the run."""
-        import jwt  # an extra
+        """A token that outlives the run.
 
-        now = int(time.time())
-        claims = {"role": "authenticated", "sub": str(user_id), "iat": now, "exp": now + int(_TOKEN_LIFE_S)}
-        return jwt.encode(claims, self.secret, "HS256")
+        Raises:
+            ModuleNotFoundError: The extra ``http`` is missing.
+        """
+        return signer(self.secret)(user_id)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from statistics import quantiles
 from typing import NamedTuple, TypeVar
 
 from eventlive_db.client.callers import AsyncCaller
@@ -92,13 +91,6 @@ def worst_window(times: list[float], window_s: float) -> int:
         window_s: How long it is, in seconds.
     """
     return max((bisect_left(times, at + window_s) - number for number, at in enumerate(times)), default=0)
-
-
-def percentile(seconds: list[float], percent: int) -> float | None:
-    """The time within which so many percent were done, in seconds; None where there is nothing."""
-    if not seconds:
-        return None
-    return quantiles(seconds, n=100, method="inclusive")[percent - 1] if len(seconds) > 1 else seconds[0]
 
 
 def tokens(calls: Iterable[Done]) -> Counter[str]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from eventlive_db.client import rpc
 from eventlive_db.client.replies import StatsReply
+from eventlive_db.load.results_parts import Mark
 from eventlive_db.load.scenarios.figures import (
     BEAT,
     CALL_LIMIT_S,
@@ -24,7 +25,7 @@ from eventlive_db.load.scenarios.figures import (
     status_mark,
 )
 from eventlive_db.load.scenarios.ground import Doors
-from eventlive_db.load.scenarios.outcome import Mark, Outcome
+from eventlive_db.load.scenarios.outcome import Outcome
 from eventlive_db.load.scenarios.people import Attendance, Hall, Visit, beside, dashboard, stranger, together, viewer
 from eventlive_db.load.scenarios.plan import Plan
 from eventlive_db.load.scenarios.run import Run, conduct

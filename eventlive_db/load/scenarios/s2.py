@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 from eventlive_db.client import rpc
+from eventlive_db.load.percentiles import percentile
+from eventlive_db.load.results_parts import COMPUTED, MEASURED, SAMPLED, Mark, Plot
 from eventlive_db.load.scenarios.figures import (
     BEAT,
     CALL_LIMIT_S,
@@ -21,8 +23,8 @@ from eventlive_db.load.scenarios.figures import (
     step_s,
 )
 from eventlive_db.load.scenarios.ground import Doors
-from eventlive_db.load.scenarios.ledger import percentile, worst_window
-from eventlive_db.load.scenarios.outcome import COMPUTED, MEASURED, SAMPLED, Mark, Outcome, Plot
+from eventlive_db.load.scenarios.ledger import worst_window
+from eventlive_db.load.scenarios.outcome import Outcome
 from eventlive_db.load.scenarios.people import Hall, Visit, beside, together, viewer, writer
 from eventlive_db.load.scenarios.plan import Plan
 from eventlive_db.load.scenarios.run import Run, conduct

@@ -8,6 +8,8 @@ from statistics import median
 
 from eventlive_db.client import rpc
 from eventlive_db.client.replies import StatsReply
+from eventlive_db.load.percentiles import percentile
+from eventlive_db.load.results_parts import Mark
 from eventlive_db.load.scenarios.figures import (
     BEAT,
     CALL_LIMIT_S,
@@ -22,8 +24,8 @@ from eventlive_db.load.scenarios.figures import (
     status_mark,
 )
 from eventlive_db.load.scenarios.ground import Doors
-from eventlive_db.load.scenarios.ledger import percentile, worst_window
-from eventlive_db.load.scenarios.outcome import Mark, Outcome
+from eventlive_db.load.scenarios.ledger import worst_window
+from eventlive_db.load.scenarios.outcome import Outcome
 from eventlive_db.load.scenarios.people import Hall, Visit, beside, dashboard, together, viewer
 from eventlive_db.load.scenarios.plan import Plan
 from eventlive_db.load.scenarios.run import Run, conduct

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from eventlive_db.load.bench.processes import postmaster_pid, processor_seconds
+from eventlive_db.load.processes import postmaster_pid, processor_seconds
 
 HOT = ("webinar_live_presence", "webinar_user_sessions")
 """The tables that every beat writes."""
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
     ``updates`` and ``hot`` are those of presence; a session that is left is in one index less, which is no HOT update.
     """
 
-    at: float
+    t: float
     transactions: int
     deadlocks: int
     wal_bytes: int
@@ -136,7 +136,7 @@ class Sampler:
         own = None if postmaster is None else processor_seconds(postmaster)
         cpu = (own, *(processor_seconds(pid) for pid in self.others)) if own is not None else (None,)
         figures = dict(zip(Sample._fields[1:-1], map(int, row), strict=True))
-        return Sample(at=self.now(), cpu_s=cpu, **figures)
+        return Sample(t=self.now(), cpu_s=cpu, **figures)
 
 
 def forget_statements(dsn: str) -> None:

@@ -15,8 +15,8 @@ What to know when reading the figures:
 
 - A SQL function that is a single SELECT, and neither ``security definer`` nor with settings of its own, may be put in
   place of its call, and then leaves no trace. Such functions are listed as not judged, whether they ran or not.
-- Utility commands (LOCK, SET, TRUNCATE, CREATE) leave no trace; they are listed as not judged too. An EXECUTE of one
-  counts as run only if something after it ran.
+- Utility commands (LOCK, SET, TRUNCATE, CREATE) leave no trace; they are listed as not judged too. So is an EXECUTE
+  whose text, or format, begins with one; where the text is made otherwise, it counts as run if something after it ran.
 - A statement that failed inside a block that caught the error leaves no trace, unless it is the first of the block.
   It counts as run when another call gets past it.
 - The server names a SQL function without its schema, and a plpgsql function in the search_path too. Where two

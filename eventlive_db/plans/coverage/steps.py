@@ -7,6 +7,7 @@ as the query of a loop whose body failed does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,15 @@ _NOT_OWN = {
     "var",
     "message",  # of ASSERT: worked out only where that fails
 }
+
+
+_UTILITY = re.compile(
+    r"""execute \s+ (?: (?:pg_catalog\.)? format \s* \( \s* )? (?: ' | \$ \w* \$ ) \s*
+        (?: alter | comment | create (?! .* \bas\b) | drop | grant | lock | notify | reset | revoke | set | truncate )
+        \b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""An EXECUTE whose text begins as that of a utility command does. One that makes a table of a query has a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +229,9 @@ class _Walk:
         text = fields.get("dynquery") or (fields.get("query") if kind in {"dynexecute", "dynfors"} else None)
         if text is not None:
             shown = f"execute {one_line(text['PLpgSQL_expr']['query'])}"
+            if _UTILITY.match(shown):
+                self.body.utilities.append((line, shown))
+                return numbers
             numbers += self._append(SqlStatement(line, shown, before | frozenset(numbers), dynamic=True))
         if kind in {"open", "forc"}:
             declared = self._datums[fields["curvar"]].get("cursor_explicit_expr")
