@@ -14,8 +14,9 @@ from eventlive_db.cli.app import app
 from eventlive_db.cli.bench import FAILED, MISSED
 from eventlive_db.load.bench import parts
 from eventlive_db.load.bench import ping as ping_part
+from eventlive_db.load.bench.crowd import BY_ITSELF, PING
 from eventlive_db.load.bench.parts import PARTS, SHORT, Sizes
-from eventlive_db.load.bench.ping import BY_ITSELF, PingPlan
+from eventlive_db.load.bench.ping import PingPlan
 from eventlive_db.load.bench.shapes import Durability
 from eventlive_db.server import Server
 
@@ -31,7 +32,7 @@ def _here(pg_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missed_target_is_told_and_is_the_exit_status(
     pg_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ping_part, "TARGETS", {ping_part.PING: 1000.0})
+    monkeypatch.setattr(ping_part, "TARGETS", {PING: 1000.0})
     small = PingPlan(batches=2, shapes=(BY_ITSELF,), durabilities=(Durability.OFF,), counted=10)
     monkeypatch.setattr(parts, "PingPlan", lambda: small)
     out = tmp_path / "bench.json"

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from eventlive_db.load.bench.compare import Comparison, compare
+from eventlive_db.load.bench.crowd import (
+    BATCHED,
+    BY_ITSELF,
+    EMPTY,
+    FIRST,
+    IN_TRANSACTION,
+    PING,
+    THROTTLED,
+    UPDATE,
+    Crowd,
+    crowded,
+)
 from eventlive_db.load.bench.footprint import Footprint, footprint, without_page_images
-from eventlive_db.load.bench.pgbench import Mode, Script
+from eventlive_db.load.bench.pgbench import Mode
 from eventlive_db.load.bench.results import Results
-from eventlive_db.load.bench.shapes import Durability, call, next_user, plain, random_user, transaction, update
-from eventlive_db.load.bench.stage import Database, Place, batch_of
+from eventlive_db.load.bench.shapes import Durability
+from eventlive_db.load.bench.stage import Database, Place
 from eventlive_db.load.bench.turns import Ration, contender
 from eventlive_db.load.results_parts import Mark
 
-UPDATE, PING, THROTTLED, FIRST, BATCHED = (
-    "bare UPDATE",
-    "ping",
-    "ping inside the throttle",
-    "first ping",
-    "ping in a batch",
-)
 TARGETS = {PING: 0.95, THROTTLED: 1.5}
 BATCH_TARGET = 10.0
-BY_ITSELF, IN_TRANSACTION = "by itself", "in PostgREST's transaction"
 TABLES = ("eventlive.webinar_live_presence", "bench.presence")
-_LONG_S = 86_400.0
 _HOT = 0.99
 
 
@@ -58,78 +59,6 @@ class PingPlan:
     counted: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """Who pings.
-
-    Attributes:
-        users: How many.
-        batches: How many batches of them there are.
-        due: The webinar whose pings all write: its setting ``throttle_factor`` is 0.
-        throttled: The one where all have just pinged.
-        fresh: The one where all are registered and nobody has pinged.
-    """
-
-    users: int
-    batches: int
-    due: UUID
-    throttled: UUID
-    fresh: UUID
-
-    def scripts(self, shape: str, durability: Durability) -> dict[str, Script]:
-        """The contenders."""
-        any_user = random_user(self.users)
-
-        def ping(webinar_id: UUID, *, writes: bool = True) -> Script:
-            called = call("webinar_presence_ping", f"'{webinar_id}'", writes=writes)
-            return shaped(called, any_user, durability)
-
-        shaped = plain if shape == BY_ITSELF else transaction
-        batch = call(
-            "webinar_presence_ping_many",
-            f"'{self.due}'",
-            "(select user_ids from bench.batches where number = :n)",
-            role="service_role",
-        )
-        pick = f"\\set n random(1, {self.batches})\n"
-        batched = (
-            plain(batch, pick, durability, times=1) if shape == BY_ITSELF else transaction(batch, pick, durability)
-        )
-        found = {
-            UPDATE: shaped(update("bench.presence", self.due), any_user, durability),
-            PING: ping(self.due),
-            THROTTLED: ping(self.throttled, writes=False),
-            BATCHED: Script(batched.text, batch_of(self.users), batched.options),
-        }
-        if shape == IN_TRANSACTION:
-            # By itself it would be one call in twenty.
-            first = call("webinar_presence_ping", f"'{self.fresh}'")
-            found[FIRST] = transaction(first, next_user(self.users), durability)
-        return found
-
-
-@contextmanager
-def crowded(place: Place, plan: PingPlan) -> Iterator[tuple[Database, Crowd]]:
-    """A database with all that the contenders need."""
-    with place.database() as database:
-        place.progress(f"{plan.users:,} users enter three webinars")
-        crowd = Crowd(
-            plan.users,
-            plan.batches,
-            database.webinar(throttle_factor=0),
-            database.webinar(),
-            database.webinar(),
-        )
-        for webinar_id in (crowd.due, crowd.throttled, crowd.fresh):
-            database.register(webinar_id, plan.users)
-        database.present(crowd.due, plan.users, throttle_s=0)
-        database.copy_presence()
-        database.present(crowd.throttled, plan.users, throttle_s=_LONG_S)
-        database.make_batches(plan.users, plan.batches)
-        database.settle()
-        yield database, crowd
-
-
 def measure_ping(place: Place, plan: PingPlan) -> Results:
     """Every shape, durability and number of connections.
 
@@ -143,7 +72,7 @@ def measure_ping(place: Place, plan: PingPlan) -> Results:
     comparisons: list[Comparison] = []
     figures: dict[str, tuple[float, str]] = {}
     marks: list[Mark] = []
-    with crowded(place, plan) as (database, crowd):
+    with crowded(place, plan.users, plan.batches) as (database, crowd):
         for mode in plan.modes:
             for clients in plan.clients:
                 for shape in plan.shapes:
@@ -231,7 +160,7 @@ def judge(found: Mapping[str, Footprint], where: str) -> list[Mark]:
     """Whether each of them did what its name says; if not its rate is of something else."""
     marks = []
     for name, did in found.items():
-        if name == THROTTLED:
+        if name in {THROTTLED, EMPTY}:
             wanted, kept = "no row, no log", did.updates == did.inserts == did.wal_bytes == 0
         elif name == FIRST:
             wanted, kept = "1 row inserted", did.inserts == 1 and did.updates == 0

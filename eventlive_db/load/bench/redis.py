@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eventlive_db.load.bench.compare import Comparison, Contender, Timed, compare
+from eventlive_db.load.bench.crowd import BATCHED, BY_ITSELF, IN_TRANSACTION, PING, crowded
 from eventlive_db.load.bench.errors import BenchError, MissingToolError
-from eventlive_db.load.bench.ping import BATCHED, BY_ITSELF, IN_TRANSACTION, PING, TABLES, PingPlan, crowded
+from eventlive_db.load.bench.ping import TABLES, PingPlan
 from eventlive_db.load.bench.results import Results
 from eventlive_db.load.bench.shapes import Durability
 from eventlive_db.load.bench.stage import Place
@@ -135,7 +136,7 @@ def measure_redis(place: Place, plan: PingPlan, programs: Programs) -> Results:
         BenchError: Redis did not start, or a call failed.
     """
     comparisons: list[Comparison] = []
-    with crowded(place, plan) as (database, crowd):
+    with crowded(place, plan.users, plan.batches) as (database, crowd):
         for clients in plan.clients:
             scripts = {
                 f"{name} {shape}": crowd.scripts(shape, Durability.SHIPPED)[name]

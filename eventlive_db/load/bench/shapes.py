@@ -71,9 +71,11 @@ class Statement:
     writes: bool = True
 
 
-def call(function: str, *arguments: str, role: str = "authenticated", writes: bool = True) -> Statement:
+def call(
+    function: str, *arguments: str, role: str = "authenticated", writes: bool = True, schema: str = "eventlive_api"
+) -> Statement:
     """A call of one of the functions."""
-    called = f"eventlive_api.{function}({', '.join(arguments)})"
+    called = f"{schema}.{function}({', '.join(arguments)})"
     durable = f"select {_XID}, {called}" if writes else f"select {called}"
     return Statement(f"select {called}", durable, role, f"/rpc/{function}", writes)
 
