@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Annotated, Any, NoReturn
 
 import psycopg
 import typer
 from rich.console import Console
 
+from eventlive_db.cli.output import say
 from eventlive_db.jobs import (
     JobsError,
     Look,
@@ -84,8 +86,18 @@ PrintOption = Annotated[bool, typer.Option("--print", help="Print the SQL; chang
 
 
 def _fail(problem: object) -> NoReturn:
-    typer.echo(f"eventlive-db: {problem}", err=True)
+    _warn(problem)
     raise typer.Exit(FAILED)
+
+
+def _warn(problem: object) -> None:
+    say(f"eventlive-db: {problem}", err=True)
+
+
+def _print(text: str, status: int = 0) -> None:
+    """Print what was asked for. What nobody can read was not told, whatever it says."""
+    if not say(text):
+        raise typer.Exit(status or FAILED)
 
 
 @contextmanager
@@ -108,12 +120,14 @@ def list_jobs(dsn: DsnOption = None, as_json: JsonOption = False) -> None:
         found, jobs = look(connection), health(connection)
         starts = {job.name: job for job in found.jobs}
         if as_json:
-            typer.echo(json.dumps({"jobs": [view.health_object(job, starts, found.now) for job in jobs]}))
+            _print(json.dumps({"jobs": [view.health_object(job, starts, found.now) for job in jobs]}))
         else:
-            console = Console()
-            if not console.is_terminal:
-                console.width = _PIPE_WIDTH
+            outside, text = Console(), StringIO()
+            width = outside.width if outside.is_terminal else _PIPE_WIDTH
+            # Not printed by a console of its own: that ends the process where nobody reads.
+            console = Console(file=text, force_terminal=outside.is_terminal, width=width)
             console.print(view.health_table(jobs, starts, found.now))
+            _print(text.getvalue().rstrip("\n"))
 
 
 @app.command()
@@ -144,6 +158,8 @@ def run(
     A failure is recorded in the database. That a job runs elsewhere or is switched off is none. SIGTERM and SIGINT
     cancel what is under way; the batches that are done stay.
 
+    What cannot be printed keeps no job from its turn.
+
     Exit status: 0, also of --loop after a signal; 1 when a job failed; 2 when nothing could be run.
     """
     if loop and (names or everything or dry_run):
@@ -165,17 +181,15 @@ def run(
                 return
         runs = _run_each(target, chosen, attempts, grace, as_json)
     if as_json:
-        typer.echo(
-            json.dumps({"passed": not any(run.failed for run in runs), "runs": list(map(view.run_object, runs))})
-        )
+        say(json.dumps({"passed": not any(run.failed for run in runs), "runs": list(map(view.run_object, runs))}))
     elif not chosen:
-        typer.echo("nothing is due")
+        say("nothing is due")
     left = [] if names else [f"{name} {MISSING}; {PUT_BACK}" for name in found.missing]
     if not (names or everything):
         problems = ((job, schedule_problem(job.schedule)) for job in found.jobs if job.enabled)
         left += [f"{job.name}: {problem}" for job, problem in problems if problem]
     for line in left:
-        typer.echo(f"eventlive-db: {line}", err=True)
+        _warn(line)
     if left or any(run.failed for run in runs):
         raise typer.Exit(UNWELL)
 
@@ -206,9 +220,9 @@ def _chosen(found: Look, names: list[str], everything: bool) -> list[str]:
 def _tell_work(connection: psycopg.Connection[Any], names: list[str], as_json: bool) -> None:
     found = [work(connection, name) for name in names]
     if as_json:
-        typer.echo(json.dumps({"jobs": [view.work_object(work) for work in found]}))
+        _print(json.dumps({"jobs": [view.work_object(work) for work in found]}))
     else:
-        typer.echo("\n".join(line for work in found for line in view.work_lines(work)) or "nothing is due")
+        _print("\n".join(line for work in found for line in view.work_lines(work)) or "nothing is due")
 
 
 def _run_each(dsn: str, names: list[str], attempts: int, grace_s: float, as_json: bool) -> list[Run]:
@@ -227,16 +241,18 @@ def _run_each(dsn: str, names: list[str], attempts: int, grace_s: float, as_json
                 else:
                     runs.append(task.result())
             if not as_json:
-                typer.echo(view.run_line(runs[-1]), err=runs[-1].failed)
+                # Whoever can read it or not: those that are left are run.
+                say(view.run_line(runs[-1]), err=runs[-1].failed)
     return runs
 
 
 def _loop(dsn: str, as_json: bool, attempts: int, grace_s: float, max_seconds: float | None, once_each: bool) -> None:
     def tell(event: Run | Notice) -> None:
         at = datetime.now(UTC)
-        line = json.dumps(view.event_object(event, at)) if as_json else view.event_line(event, at)
-        # At once: whoever reads the pipe waits for it.
-        print(line, flush=True)
+        if as_json:
+            say(json.dumps(view.event_object(event, at)))
+        else:
+            say(view.event_line(event, at), err=event.failed)
 
     stop = Stop()
     with signals(stop):
@@ -257,12 +273,12 @@ def schedule(dsn: DsnOption = None, cron_database: CronDatabaseOption = None, pr
         found = pg_cron.entries(connection, database)
         _make(connection, pg_cron.plan(cron, jobs.jobs, found, database), print_sql)
         for name in jobs.missing:
-            typer.echo(f"eventlive-db: {name} {MISSING}; {PUT_BACK}", err=True)
+            _warn(f"{name} {MISSING}; {PUT_BACK}")
         if not print_sql:
             own = [entry for entry in pg_cron.entries(connection, database) if entry.role == cron.role]
             if said := doubt(connection, own):
                 where = f" --cron-database {cron.database}" if cron.database != database else ""
-                typer.echo(f"note: {said}; 'jobs check{where}' says what came of it")
+                _print(f"note: {said}; 'jobs check{where}' says what came of it")
 
 
 @app.command()
@@ -293,12 +309,12 @@ def _make(connection: psycopg.Connection[Any], steps: list[pg_cron.Step], print_
     if print_sql:
         for step in steps:
             if step.note:
-                typer.echo(f"-- {step.name}: {step.note}")
+                _print(f"-- {step.name}: {step.note}")
             if step.statement:
-                typer.echo(f"{step.statement};")
+                _print(f"{step.statement};")
         return
     pg_cron.apply(connection, steps)
-    typer.echo("\n".join(map(view.step_line, steps)) or "there is no entry")
+    _print("\n".join(map(view.step_line, steps)) or "there is no entry")
 
 
 @app.command()
@@ -306,16 +322,16 @@ def check(dsn: DsnOption = None, cron_database: CronDatabaseOption = None, as_js
     """Say whether all jobs are well, and what pg_cron says of those that it could not run. For monitoring.
 
     Exit status: 0 all are well, or switched off; 1 one is failing, late or never ran, its row is missing, or its
-    schedule cannot be read; 2 when it cannot be told.
+    schedule cannot be read; 2 when it cannot be told, or could not be printed.
     """
     with _failures():
         target = check_dsn(dsn)
         with closing(connect(target, "check")) as connection:
             found = look_at_jobs(connection, target, cron_database)
-            if as_json:
-                starts = {job.name: job for job in found.looked.jobs}
-                typer.echo(json.dumps(view.check_object(found, starts, found.looked.now)))
-            else:
-                typer.echo("\n".join(view.check_lines(found)))
-    if not found.healthy:
-        raise typer.Exit(UNWELL)
+    status = 0 if found.healthy else UNWELL
+    if as_json:
+        starts = {job.name: job for job in found.looked.jobs}
+        _print(json.dumps(view.check_object(found, starts, found.looked.now)), status)
+    else:
+        _print("\n".join(view.check_lines(found)), status)
+    raise typer.Exit(status)

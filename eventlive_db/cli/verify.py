@@ -19,12 +19,12 @@ from rich.live import Live
 from rich.text import Text
 
 from eventlive_db.cli.dsn import DsnOption
-from eventlive_db.client.calls import API_SCHEMA
 from eventlive_db.verify import Report, Verdict, VerifyError
 from eventlive_db.verify.canary.doors import Door, HttpDoor, OpenDoor, PsycopgDoor, read_tokens, sign
 from eventlive_db.verify.database import Database
 from eventlive_db.verify.interruptions import Interrupted, Interruptions
 from eventlive_db.verify.model import GROUPS
+from eventlive_db.verify.place import installed_schema
 from eventlive_db.verify.run import Question, Schedule, first_line, watch
 from eventlive_db.verify.run import verify as verify_once
 from eventlive_db.verify.terminal import progress_line
@@ -54,7 +54,15 @@ def verify(
         typer.Option(metavar="GROUP", help=f"Leave out: {', '.join(GROUPS)}; repeatable. The report says so."),
     ] = None,
     dsn: DsnOption = None,
-    api_schema: Annotated[str, typer.Option(envvar="EVENTLIVE_API_SCHEMA", help="The exposed schema.")] = API_SCHEMA,
+    api_schema: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EVENTLIVE_API_SCHEMA",
+            metavar="NAME",
+            help="The exposed schema.",
+            show_default="the one installed, else eventlive_api",
+        ),
+    ] = None,
     api_url: Annotated[
         str | None,
         typer.Option(
@@ -209,11 +217,15 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _door(
-    dsn: str, api_schema: str, api_url: str | None, secret_file: Path | None, tokens_file: Path | None
+    dsn: str, api_schema: str | None, api_url: str | None, secret_file: Path | None, tokens_file: Path | None
 ) -> OpenDoor:
     """How the canary's people come in; what can be wrong with it is found before anything is made."""
+
+    def schema() -> str:
+        return api_schema or installed_schema(dsn)
+
     if api_url is None:
-        return lambda: PsycopgDoor(dsn, api_schema)
+        return lambda: PsycopgDoor(dsn, schema())
     key = os.environ.get(KEY_VARIABLE)
     if key and not (key.isascii() and key.isprintable()):
         _fail(f"{KEY_VARIABLE} holds what no header can")
@@ -221,7 +233,7 @@ def _door(
         tokens, ids = read_tokens(tokens_file)
 
         def given() -> Door:
-            return HttpDoor(api_url, tokens, ids, made_up=False, api_key=key, api_schema=api_schema)
+            return HttpDoor(api_url, tokens, ids, made_up=False, api_key=key, api_schema=schema())
 
         given().close()
         return given
@@ -231,7 +243,7 @@ def _door(
 
     def signed() -> Door:
         tokens, ids = sign(secret, _token_settings(dsn))
-        return HttpDoor(api_url, tokens, ids, made_up=True, api_key=key, api_schema=api_schema)
+        return HttpDoor(api_url, tokens, ids, made_up=True, api_key=key, api_schema=schema())
 
     signed().close()
     return signed

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from eventlive_db.cli.output import lose_stdout, say
 from eventlive_db.errors import AdvisedError
 from eventlive_db.watch import view
 from eventlive_db.watch.alarms import Notice
@@ -98,7 +99,8 @@ def watch(
     docs/watch.md says what each rule means and what to do when it fires.
 
     Exit status: 0 when ended by SIGINT or SIGTERM; with --once 0 all is well, 1 something fires, 2 something that was
-    asked for could not be told; with --test-webhook 1 when the notice did not arrive; 2 when it cannot begin.
+    asked for could not be told, or not be printed; with --test-webhook 1 when the notice did not arrive; 2 when it
+    cannot begin.
     """
     try:
         found = find_webhook(webhook, webhook_kind)
@@ -127,7 +129,7 @@ def watch(
 
 
 def _fail(problem: object) -> NoReturn:
-    typer.echo(f"eventlive-db: {problem}", err=True)
+    _warn(problem)
     raise typer.Exit(FAILED)
 
 
@@ -158,8 +160,8 @@ def _delivery(webhook: Webhook, name: str) -> Delivery:
     )
 
 
-def _warn(text: str) -> None:
-    typer.echo(f"eventlive-db: {text}", err=True)
+def _warn(problem: object) -> None:
+    say(f"eventlive-db: {problem}", err=True)
 
 
 def _settle(delivery: Delivery) -> None:
@@ -176,11 +178,12 @@ def _once(watcher: Watcher, pages: Pages, rules: list[str] | None, as_json: bool
     for note in look.notes:
         _warn(note)
     if as_json:
-        typer.echo(json.dumps(view.look_object(look.snapshot, status)))
+        text = json.dumps(view.look_object(look.snapshot, status))
     else:
-        for reading in look.snapshot.readings:
-            typer.echo(view.reading_line(look.snapshot, reading))
-    return status
+        text = "\n".join(view.reading_line(look.snapshot, reading) for reading in look.snapshot.readings)
+    # That all is well was not told where nobody can read it.
+    told = not text or say(text)
+    return status if told else status or FAILED
 
 
 def _run(watcher: Watcher, pages: Pages, every_s: float, as_json: bool) -> int:
@@ -224,11 +227,9 @@ def _shown(as_json: bool) -> Iterator[Callable[[Look], None]]:
             _warn(note)
         for change in look.changes:
             if as_json:
-                line = json.dumps(view.change_object(change, look.snapshot.at))
+                say(json.dumps(view.change_object(change, look.snapshot.at)))
             else:
-                line = view.change_line(change, look.snapshot.at)
-            # At once: whoever reads the pipe waits for it.
-            print(line, flush=True)
+                say(view.change_line(change, look.snapshot.at))
 
     if as_json or not console.is_terminal:
         yield tell
@@ -236,9 +237,12 @@ def _shown(as_json: bool) -> Iterator[Callable[[Look], None]]:
     with Live(console=console, auto_refresh=False) as live:
 
         def draw(look: Look) -> None:
-            for note in look.notes:
-                live.console.print(note, markup=False)
-            live.update(view.table(look.snapshot), refresh=True)
+            try:
+                for note in look.notes:
+                    live.console.print(note, markup=False)
+                live.update(view.table(look.snapshot), refresh=True)
+            except OSError as error:
+                lose_stdout(error)
 
         yield draw
 
@@ -251,6 +255,7 @@ def _test(webhook: Webhook | None, name: str) -> None:
     notice = Notice("test", Reading("test", detail="a test of the webhook: nothing is wrong"), time.time(), time.time())
     outcome = poster(*request_of(webhook, [notice], name))
     poster.close()
-    typer.echo(f"{webhook.kind} webhook: {outcome.verdict}: {outcome.said}", err=outcome.verdict != "delivered")
-    if outcome.verdict != "delivered":
-        raise typer.Exit(FIRING)
+    arrived = outcome.verdict == "delivered"
+    told = say(f"{webhook.kind} webhook: {outcome.verdict}: {outcome.said}", err=not arrived)
+    if not (arrived and told):
+        raise typer.Exit(FAILED if arrived else FIRING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import errors as pg
 
@@ -21,14 +23,19 @@ class ScheduleError(JobsError):
 
 
 def describe(error: psycopg.Error) -> str:
-    """A database error in one line: SQLSTATE, message, detail and the innermost place; never the connection string."""
+    """A database error in one line, without the connection string: SQLSTATE, message, detail and the innermost place.
+
+    What the schema itself refuses has a token for its detail: there the advice is told, and no place.
+    """
     diag = error.diag
     text = diag.message_primary or " ".join(str(error).split()) or type(error).__name__
     if error.sqlstate:
         text = f"{error.sqlstate}: {text}"
     if diag.message_detail:
         text += f" ({diag.message_detail})"
-    if diag.context:
+    if diag.message_hint and re.fullmatch(r"[a-z][a-z_]*", diag.message_detail or ""):
+        text += f"; {diag.message_hint}"
+    elif diag.context:
         text += f"; at {diag.context.splitlines()[0]}"
     return text
 

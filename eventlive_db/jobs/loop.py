@@ -36,6 +36,11 @@ class Notice:
     text: str
     job: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether something does not do what it should."""
+        return self.kind in {"away", "missing", "bad_schedule", "left"}
+
 
 @dataclass(slots=True)
 class _Watched:

@@ -20,9 +20,12 @@ from eventlive_db.jobs.session import connect_for_run
 
 ATTEMPTS = 5
 _FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 60.0
 _CANCEL_S = 2.0
 # Somebody else holds what it needs, and will not for long.
 _PASSING = (pg.LockNotAvailable, pg.DeadlockDetected)
+_BEGUN = "select r.run_id from eventlive.job_runs r where r.job_name = %s and r.finished_at is null"
+_TAKE_BACK = "update eventlive.job_runs r set error = %s where r.job_name = %s and r.run_id = any (%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Runner:
         self._lock = threading.Lock()
         self._calling: psycopg.Connection[Any] | None = None
         self._cancelled = threading.Event()
+        self._failed_runs: list[int] = []
 
     def run(self) -> Run:
         """Run it, and record a failure in the database as well as that can be done."""
@@ -88,6 +92,9 @@ class Runner:
         try:
             with connect_for_run(self._dsn, self.name) as connection:
                 run = self._run(connection)
+                if run.outcome == "stopped" and self._failed_runs:
+                    note = self._take_back(connection)
+                    run = replace(run, note=run.note or note)
         except psycopg.Error as error:
             run = Run(self.name, "lost", error=describe(error))
         return replace(run, seconds=time.monotonic() - began)
@@ -105,17 +112,18 @@ class Runner:
                 if run.outcome != "failed" or attempt == self._attempts or not isinstance(error, _PASSING):
                     return run
                 # Full jitter: those who met here do not meet again.
-                self._cancelled.wait(self._random() * _FIRST_WAIT_S * 2**attempt)
+                wait_s = min(_FIRST_WAIT_S * 2.0 ** min(attempt, 10), _LONGEST_WAIT_S)
+                self._cancelled.wait(self._random() * wait_s)
             else:
                 rows, batches = int(reply["rows"]), int(reply["batches"])
                 return Run(self.name, reply["outcome"], rows, batches, attempt)
-        return Run(self.name, "stopped", error=STOPPED)
+        return Run(self.name, "stopped", attempts=attempt - 1, error=STOPPED)
 
     def _failure(self, connection: psycopg.Connection[Any], error: psycopg.Error, attempt: int) -> Run:
         """What an error of the call means; recorded, where there is a database left."""
         if is_lost(error, closed=connection.closed):
             return Run(self.name, "lost", attempts=attempt, error=describe(error))
-        stopped = self._cancelled.is_set() and isinstance(error, pg.QueryCanceled)
+        stopped = self._cancelled.is_set() and isinstance(error, (pg.QueryCanceled, *_PASSING))
         said = STOPPED if stopped else describe(error)
         note = self._record(connection, said)
         return Run(self.name, "stopped" if stopped else "failed", attempts=attempt, error=said, note=note)
@@ -146,10 +154,22 @@ class Runner:
         try:
             with connection.transaction():
                 connection.execute("select eventlive.begin_batch()")
+                begun = connection.execute(_BEGUN, [self.name]).fetchone()
                 row = connection.execute("select eventlive.fail_job(%s, %s)", [self.name, said]).fetchone()
         except psycopg.Error as error:
             return f"this could not be recorded ({describe(error)}); the next run records that this one died"
         if row and row[0]:
+            self._failed_runs += begun if begun and said != STOPPED else ()
             return ""
         # It failed before it began, or a pooler has given the session to another.
         return "nothing was recorded: this session ran no job; a pooler that shares sessions does not do"
+
+    def _take_back(self, connection: psycopg.Connection[Any]) -> str:
+        """Have its attempts count as not begun, as the run does: they failed for what may have passed."""
+        try:
+            with connection.transaction():
+                connection.execute("select eventlive.begin_batch()")
+                connection.execute(_TAKE_BACK, [STOPPED, self.name, self._failed_runs])
+        except psycopg.Error as error:
+            return f"its attempts stay recorded as failures ({describe(error)})"
+        return ""

@@ -12,7 +12,7 @@ record, on both. What it passes on goes through :func:`redact` first.
 
 from eventlive_db.logs.follow import Follower
 from eventlive_db.logs.model import LogError, LogEvent, LogFormat
-from eventlive_db.logs.reading import Events, detect_format, read_events
+from eventlive_db.logs.reading import Events, check_kind, detect_format, read_events
 from eventlive_db.logs.realtime import is_disconnect
 from eventlive_db.logs.redaction import redact
 from eventlive_db.logs.requests import is_auth, is_named, is_rest, route, rpc
@@ -23,6 +23,7 @@ __all__ = [
     "LogError",
     "LogEvent",
     "LogFormat",
+    "check_kind",
     "detect_format",
     "is_auth",
     "is_disconnect",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Self
 
+from eventlive_db.logs.copies import Read, is_begun_alike, look_for_original
 from eventlive_db.logs.incarnation import Identity, Incarnation, Mark
 from eventlive_db.logs.model import LogEvent, LogFormat
 from eventlive_db.logs.parser import Origin
 from eventlive_db.logs.prefix import pattern
-from eventlive_db.logs.reading import unreadable
+from eventlive_db.logs.reading import check_kind, unreadable
 
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 _TWINS = (".json", ".csv", ".log")
@@ -31,12 +32,15 @@ class Follower:
     - a log is emptied (``copytruncate``, ``truncate``): it is read from its start, with line numbers from 1;
     - new names appear (``log_filename``): they are read from their start; packed ones (``.gz`` and so on) are not, for
       they are copies of what was read;
+    - a new name is a copy of a file that is followed, by its first 256 bytes (``copytruncate``): what was read there is
+      not read again; what was written between the last poll and the emptying is read in the copy;
     - a file is not there yet, or is deleted and made again.
 
-    What cannot be seen: lines written between the last poll and an emptying, so poll often where copytruncate is used;
-    a file that was both made and removed or packed between two polls; an emptying after which the file begins with
-    the same 256 bytes and is longer than before. Of Postgres' files that differ only in ``.log``, ``.csv``, ``.json``,
-    which say the same, a pattern or directory gives one: json, else csv, else log. A file that is named is always read.
+    What cannot be seen: lines written between the last poll and an emptying, where no copy of them is seen, so poll
+    often where a log is emptied; a file that was both made and removed or packed between two polls; an emptying after
+    which the file begins with the same 256 bytes and is longer than before. Of Postgres' files that differ only in
+    ``.log``, ``.csv``, ``.json``, which say the same, a pattern or directory gives one: json, else csv, else log. A
+    file that is named is always read.
 
     A line, character or CSV record that is incomplete is held until the rest comes. A record of Postgres' text log may
     be followed by DETAIL or STATEMENT: it is held until its backend begins another, or until a poll finds nothing more
@@ -104,7 +108,7 @@ class Follower:
         """
         # First what is open: a name that is about to go to another file has to be read to its end before that file.
         for file in list(self._open.values()):
-            self._ready += file.poll()
+            self._read(file)
         self._look(read=True)
         self._retire()
         self._park()
@@ -128,6 +132,12 @@ class Follower:
                 mark = self._parked.get(identity)
                 if identity in self._open or (mark and mark.is_of(status)):
                     continue
+                check_kind(status)
+                if read and (mark is None or mark.copy):
+                    mark, nothing_new = look_for_original(Path(name), self._reads(), mark)
+                    if mark and nothing_new:
+                        self._parked[identity] = mark
+                        continue
                 origin = Origin(name, self._prefix, self._timezone)
                 file = Incarnation(Path(name), origin, self._format, from_start=read or self._from_start, mark=mark)
             except FileNotFoundError:
@@ -150,6 +160,26 @@ class Follower:
             elif not file.replaced:
                 file.replaced, file.quiet = True, 0
 
+    def _read(self, file: Incarnation) -> None:
+        """Read what is new in a file that is open; one that turns out to be a copy is left to the next look."""
+        self._ready += file.begin_again()
+        fresh = not file.began and (file.is_copy or (file.was_empty and file.emptied is None))
+        if fresh and file.size and is_begun_alike(file.start, self._reads(but=file)):
+            self._let_go(file)
+        else:
+            self._ready += file.poll()
+
+    def _reads(self, *, but: Incarnation | None = None) -> Iterator[Read]:
+        """What was read of each file."""
+        for file in self._open.values():
+            if file is not but:
+                yield Read(file.mark, file.size)
+                if file.emptied:
+                    yield Read(file.emptied, 0, emptied=True)
+        for mark in self._parked.values():
+            if not mark.copy:
+                yield Read(mark, mark.offset)
+
     def _park(self) -> None:
         """Close the quietest files where many are open; one is read on when it grows."""
         files = [file for file in self._open.values() if not file.replaced and not file.pending]
@@ -161,9 +191,7 @@ class Follower:
                     break
                 self._ready += file.settle()
             self._parked[file.identity] = file.mark
-            self._lost += file.unparsed
-            file.close()
-            del self._open[file.identity]
+            self._let_go(file)
 
     def _retire(self) -> None:
         """Let go of old files that nobody writes to any more."""
@@ -176,7 +204,11 @@ class Follower:
 
     def _finish(self, file: Incarnation) -> None:
         self._ready += file.finish()
+        self._let_go(file)
+
+    def _let_go(self, file: Incarnation) -> None:
         self._lost += file.unparsed
+        file.close()
         del self._open[file.identity]
 
     def _candidates(self) -> list[str]:

@@ -31,12 +31,14 @@ class Mark:
         offset: Bytes that were read.
         line: Number of the line that comes next.
         written: When it was last written, in nanoseconds, if all of it was read.
+        copy: It is a copy, and was read where it was written.
     """
 
     head: bytes
     offset: int
     line: int
     written: int | None
+    copy: bool = False
 
     def is_of(self, status: os.stat_result) -> bool:
         """Whether a file has nothing to read after it."""
@@ -57,6 +59,9 @@ class Incarnation:
         identity: Device and inode.
         quiet: So many polls in a row found nothing new.
         replaced: Its name belongs to another file now, or to none.
+        is_copy: It is a copy of another.
+        was_empty: When it was opened.
+        emptied: How far it was read before it was last emptied.
     """
 
     def __init__(
@@ -67,6 +72,9 @@ class Incarnation:
         self.identity: Identity = (status.st_dev, status.st_ino)
         self.quiet = 0
         self.replaced = False
+        self.is_copy = mark is not None and mark.copy
+        self.was_empty = status.st_size == 0
+        self.emptied: Mark | None = None
         self.origin = origin
         self._kind = kind
         self._lost = 0
@@ -76,7 +84,11 @@ class Incarnation:
         if mark is not None:
             self._head, self._offset, self._first_line = mark.head, mark.offset, mark.line
             if self._begins_again():
+                self.emptied = mark
                 self._head, self._offset = b"", 0
+            elif mark.copy:
+                # Where it was written, its last line was perhaps read in part.
+                self._offset = self._last_line(mark.offset)
         elif not from_start:
             self._offset = self._last_line(status.st_size)
             self._first_line = 1 + sum(data.count(b"\n") for data in self._chunks(0, self._offset))
@@ -109,8 +121,18 @@ class Incarnation:
         return self._offset > 0
 
     @property
+    def start(self) -> bytes:
+        """Its first bytes, read or not."""
+        return os.pread(self._file.fileno(), HEAD_BYTES, 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return os.fstat(self._file.fileno()).st_size
+
+    @property
     def mark(self) -> Mark:
-        """How far it was read. While nothing is held."""
+        """How far it was read; to go on there, only while nothing is held."""
         status = os.fstat(self._file.fileno())
         written = status.st_mtime_ns if status.st_size == self._offset else None
         return Mark(self._head, self._offset, self._stream.next_line, written)
@@ -119,18 +141,23 @@ class Incarnation:
         """Let go of the file."""
         self._file.close()
 
+    def begin_again(self) -> list[LogEvent]:
+        """Go back to its start, if it was emptied; give what was held."""
+        if not self._begins_again():
+            return []
+        events = [*self._stream.settle()]
+        self.emptied = Mark(self._head, self._offset, self._stream.next_line, None)
+        self._stream.drop()
+        self._lost += self._stream.unparsed
+        self._offset = self._began = 0
+        self._head = b""
+        self._stream = self._new_stream()
+        return events
+
     def poll(self) -> list[LogEvent]:
         """Read what was written since."""
-        if self._begins_again():
-            events = [*self._stream.settle()]
-            self._stream.drop()
-            self._lost += self._stream.unparsed
-            self._offset = self._began = 0
-            self._head = b""
-            self._stream = self._new_stream()
-        else:
-            events = []
-        size = os.fstat(self._file.fileno()).st_size
+        events = self.begin_again()
+        size = self.size
         if size <= self._offset:
             self.quiet += 1
             # Of a line that was half written more will come, and what follows it may belong to what is held.
@@ -171,7 +198,7 @@ class Incarnation:
         return probe.format
 
     def _begins_again(self) -> bool:
-        if os.fstat(self._file.fileno()).st_size < self._offset:
+        if self.size < self._offset:
             return True
         # It may have been emptied and have grown past where we were.
         return os.pread(self._file.fileno(), len(self._head), 0) != self._head

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
+import stat
 import zlib
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, tzinfo
@@ -27,7 +30,18 @@ def unreadable(path: Path, problem: OSError | zlib.error) -> LogError:
     return LogError(f"{path} cannot be read: {reason}", "Name a log that this user may read", token=token)
 
 
+def check_kind(status: os.stat_result) -> None:
+    """Refuse what has no beginning and no end. Opening a FIFO would wait until somebody writes to it.
+
+    Raises:
+        OSError: It is neither a file nor a directory, which is refused when it is opened.
+    """
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is no regular file")
+
+
 def _open(path: Path) -> _Stream:
+    check_kind(path.stat())
     file = path.open("rb")
     magic = file.read(2)
     if magic == _GZIP:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psycopg
 
-from eventlive_db.client.calls import API_SCHEMA
 from eventlive_db.verify.answer_checks import answers
 from eventlive_db.verify.auth_checks import auth_calls
 from eventlive_db.verify.canary import CanaryResult, run_canary
@@ -22,6 +21,7 @@ from eventlive_db.verify.findings import Findings
 from eventlive_db.verify.interruptions import Interrupted, Interruptions
 from eventlive_db.verify.log_checks import Judged, duplicate_keys, missing_columns
 from eventlive_db.verify.model import GROUPS, Check, Report, State, no_data
+from eventlive_db.verify.place import Place, find_place
 from eventlive_db.verify.rates import Window
 from eventlive_db.verify.reading import Followed, existing, read_logs
 from eventlive_db.verify.release import check_functions, check_jobs, check_schema
@@ -42,7 +42,7 @@ class Question:
         without: Groups to leave out.
         dsn: The database, where there is one.
         open_door: How the canary's people come in; ``None`` for no canary.
-        api_schema: The exposed schema.
+        api_schema: The exposed schema; ``None`` for the one installed.
         prefix: ``log_line_prefix``, where it is none of the usual ones.
         timezone: ``log_timezone``, where the log's own abbreviation stands for several.
         ignored_applications: ``application_name`` of those whose errors do not count.
@@ -56,7 +56,7 @@ class Question:
     without: frozenset[str] = frozenset()
     dsn: str | None = field(default=None, repr=False)
     open_door: OpenDoor | None = field(default=None, repr=False)
-    api_schema: str = API_SCHEMA
+    api_schema: str | None = None
     prefix: str | None = None
     timezone: tzinfo | None = None
     ignored_applications: frozenset[str] = frozenset()
@@ -75,6 +75,7 @@ class Run:
     installed: dict[tuple[str, str], Check] = field(default_factory=dict)
     limits: Thresholds = field(init=False)
     silent_errors: str | None = None
+    place: Place | None = None
     stopped: str | None = None
 
     def __post_init__(self) -> None:
@@ -94,20 +95,26 @@ class Run:
             with Database(self.question.dsn) as database:
                 self.limits = replace(self.limits, settings=database.thresholds())
                 self.silent_errors = database.why_errors_are_not_logged()
-                self._installed(self._of_database(database, wanted))
+                self.place = find_place(database, self.question.api_schema)
+                self._installed(self._of_database(database, self.place, wanted))
         except psycopg.Error as error:
             says = f"the database cannot be asked: {first_line(error)}"
             self._installed(no_data(group, group, says, "Correct --dsn.") for group in wanted)
 
-    def _of_database(self, database: Database, wanted: Sequence[str]) -> Iterator[Check]:
+    def _of_database(self, database: Database, place: Place, wanted: Sequence[str]) -> Iterator[Check]:
+        if place.nothing_there and not place.installed:
+            yield from (no_data(group, group, *place.nothing_there) for group in wanted[:1])
+            return
         if "schema" in wanted:
             yield check_schema(database)
-        if "functions" in wanted:
-            yield from check_functions(database, self.question.api_schema)
-            yield check_grants(database, self.question.api_schema)
-            yield check_views(database, self.question.api_schema)
-            yield check_tables(database, self.question.api_schema)
-            yield check_strangers(database, self.question.api_schema, self.question.known)
+        if "functions" in wanted and place.nothing_there:
+            yield no_data("functions", "contract", *place.nothing_there)
+        elif "functions" in wanted:
+            yield from check_functions(database, place.schema)
+            yield check_grants(database, place.schema)
+            yield check_views(database, place.schema)
+            yield check_tables(database, place.schema)
+            yield check_strangers(database, place.schema, self.question.known)
             yield check_row_security(database)
         if "jobs" in wanted:
             yield check_jobs(database)
@@ -126,6 +133,9 @@ class Run:
             Interrupted: A signal came.
         """
         if "dod-4" not in self.question.without and self.question.open_door and self.question.dsn:
+            if self.place and self.place.nothing_there:
+                self.canary.add(no_data("dod-4", "canary", *self.place.nothing_there))
+                return
             run_canary(self.question.dsn, self.question.open_door, self.interruptions, self.canary)
 
     def report(self) -> Report:
@@ -152,7 +162,7 @@ class Run:
         )
 
     def _tried(self) -> list[Check]:
-        if self.canary.runs or self.stopped:
+        if self.canary.checks or self.canary.runs or self.stopped:
             return list(self.canary.checks.values())
         return [no_data("dod-4", "canary", "nothing was tried", "Say --canary, with --dsn; or --without dod-4.")]
 

@@ -161,7 +161,9 @@ def _problem(name: str) -> str:
         if path.is_dir():
             return "" if any(entry.is_file() for entry in path.iterdir()) else f"there is no file in {name}"
         if glob.has_magic(name) and not path.exists():
-            return "" if next(glob.iglob(name, recursive=True), None) else f"there is no file {name}"  # noqa: PTH207
+            found = glob.iglob(name, recursive=True)  # noqa: PTH207  # it may be absolute
+            return "" if any(Path(one).is_file() for one in found) else f"there is no file {name}"
+        logs.check_kind(path.stat())
         with path.open("rb"):
             return ""
     except OSError as error:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from eventlive_db.watch.errors import WatchError
 from eventlive_db.watch.webhook import Webhook
@@ -38,12 +42,56 @@ class Outcome:
 Post = Callable[[bytes, Mapping[str, str]], Outcome]
 
 
+class _Limit:
+    """Cuts the connection of an attempt when its time is over: httpx bounds each read, and a receiver may drip.
+
+    Args:
+        seconds: From entering the context.
+
+    Attributes:
+        over: Whether the time is over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._lock = threading.Lock()
+        self._wire: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            if self._wire is not None:
+                self._wire.close()
+                self._wire = None
+
+    def trace(self, event: str, found: Mapping[str, Any]) -> None:
+        """Hear from httpx what it does: the connection is known before TLS begins, and TLS is bounded, too."""
+        if event == "connection.connect_tcp.complete":
+            with self._lock:
+                descriptor = found["return_value"].get_extra_info("socket").fileno()
+                self._wire = socket.socket(fileno=os.dup(descriptor))
+            if self.over:
+                self._cut()
+
+    def _cut(self) -> None:
+        self.over = True
+        with self._lock, suppress(OSError):
+            if self._wire is not None:
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+
 class Poster:
     """Posts to one webhook. A redirection is not followed: what is posted is for this receiver alone.
 
     Args:
         webhook: Where to.
-        timeout_s: For all of one attempt, in seconds.
+        timeout_s: For all of one attempt, once the name of the receiver is known, in seconds.
         wall: Seconds since 1970.
 
     Raises:
@@ -53,26 +101,35 @@ class Poster:
     def __init__(self, webhook: Webhook, *, timeout_s: float = 10.0, wall: Callable[[], float] = time.time) -> None:
         self._webhook, self._timeout_s, self._wall = webhook, timeout_s, wall
         self._httpx = _httpx()
-        self._client = self._httpx.Client(timeout=timeout_s, follow_redirects=False)
+        # Each attempt has a connection of its own, which may be cut.
+        limits = self._httpx.Limits(max_keepalive_connections=0)
+        self._client = self._httpx.Client(timeout=timeout_s, follow_redirects=False, limits=limits)
         # They log the address of each request.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def __call__(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
         """Post once."""
-        until = time.monotonic() + self._timeout_s
+        response: Any = None
         answer = bytearray()
         try:
-            with self._client.stream("POST", self._webhook.url, content=body, headers=headers) as response:
+            with _Limit(self._timeout_s) as limit, self._stream(body, headers, limit) as response:
                 for chunk in response.iter_raw():
                     answer += chunk
-                    # An answer that drips, or never ends: its status is known, and that is what counts.
-                    if len(answer) > _MAX_BODY or time.monotonic() > until:
+                    if len(answer) > _MAX_BODY or limit.over:
                         break
         except (self._httpx.HTTPError, self._httpx.InvalidURL, self._httpx.StreamError) as error:
-            # The kind alone: the message may hold the address.
-            return Outcome("failed", f"no answer ({type(error).__name__})")
+            late = limit.over or isinstance(error, self._httpx.TimeoutException)
+            # An answer that drips, or never ends: its status is known, and that is what counts.
+            if response is None or not late:
+                # The kind alone: the message may hold the address.
+                why = f" within {self._timeout_s:g} s" if late else f" ({type(error).__name__})"
+                return Outcome("failed", f"no answer{why}")
         return self._outcome(response.status_code, response.headers, bytes(answer[:_MAX_BODY]))
+
+    def _stream(self, body: bytes, headers: Mapping[str, str], limit: _Limit) -> Any:
+        extensions = {"trace": limit.trace}
+        return self._client.stream("POST", self._webhook.url, content=body, headers=headers, extensions=extensions)
 
     def close(self) -> None:
         """Close the connections."""

@@ -169,6 +169,46 @@ def test_a_signal_ends_a_run_and_what_is_committed_stays(db: EventliveDatabase) 
     assert figures(db)["old_messages"] == 0
 
 
+def test_a_runner_that_is_stopped_between_attempts_leaves_no_failure(db: EventliveDatabase) -> None:
+    give_work(db)
+    set_number(db, "job_lock_timeout_s", 0.001)
+    retried = "select count(*) > 1 from eventlive.job_runs where error like '55P03%%'"
+    with (
+        held(db, "lock table eventlive.event_access_logs in access exclusive mode"),
+        program("run", "rotate_event_logs", "--attempts", "1000", "--grace", "0", dsn=db.dsn) as runner,
+    ):
+        wait_for("a second attempt", lambda: bool(db.value(retried)))
+        status, output = runner.end(signal.SIGTERM)
+    assert (status, f"rotate_event_logs: stopped: {STOPPED}, " in output) == (1, True), output
+    assert set(runs(db, "rotate_event_logs")) == {(True, STOPPED)}
+    assert health(db)["rotate_event_logs"] == "never_ran"
+
+
+def test_an_attempt_that_fails_as_it_is_stopped_is_no_failure_and_one_for_good_is(db: EventliveDatabase) -> None:
+    give_work(db)
+    set_number(db, "job_lock_timeout_s", 0.001)
+    seen: list[str] = []
+
+    def stop_the_third() -> float:
+        """Called after each attempt but the last."""
+        seen.append(health(db)["rotate_event_logs"])
+        if len(seen) == 3:
+            stopped.cancel()
+        return 0.0
+
+    stopped = Runner(db.dsn, "rotate_event_logs", attempts=4, random=stop_the_third)
+    failed = Runner(db.dsn, "rotate_event_logs", attempts=2, random=lambda: 0.0)
+    with held(db, "lock table eventlive.event_access_logs in access exclusive mode"):
+        run = stopped.run()
+        assert (run.outcome, run.attempts, run.error, seen) == ("stopped", 3, STOPPED, ["failing"] * 3)
+        assert runs(db, "rotate_event_logs") == [(True, STOPPED)] * 3
+        assert health(db)["rotate_event_logs"] == "never_ran"
+        # What was not stopped stays recorded.
+        assert failed.run().outcome == "failed"
+        assert stopped.run().outcome == "stopped"
+    assert health(db)["rotate_event_logs"] == "failing"
+
+
 def test_what_is_switched_off_is_no_failure(db: EventliveDatabase) -> None:
     jobs("run", "--all", dsn=db.dsn)
     db.admin.execute("update eventlive.jobs set enabled = false where name = 'rollup_live'")

@@ -6,13 +6,14 @@ import os
 import shutil
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from eventlive_db.logs import Follower, LogError, LogEvent
+from eventlive_db.logs import Follower, LogError, LogEvent, read_events
 from tests.logs.conftest import PREFIX, Logged
 from tests.logs.test_postgres import SUFFIXES, read_until, say_end
 from tests.support.own_server import wait_for
@@ -171,6 +172,76 @@ def test_emptied_and_longer_than_before_at_the_next_poll(tmp_path: Path) -> None
         assert drain(follower) == [2, 3, 4]
 
 
+def copy_and_empty(log: Path, copy: Path) -> None:
+    """As copytruncate does."""
+    shutil.copyfile(log, copy)
+    os.truncate(log, 0)
+
+
+@pytest.mark.parametrize("lines", [1, 30])
+@pytest.mark.parametrize("spec", ["", "*", "a.log*"])
+def test_emptied_beside_its_copy_in_a_directory_or_pattern(tmp_path: Path, spec: str, lines: int) -> None:
+    log = tmp_path / "a.log"
+    log.touch()
+    with Follower([tmp_path / spec] if spec else [tmp_path]) as follower:
+        add(log, *range(lines))
+        assert drain(follower) == list(range(lines))
+        copy_and_empty(log, tmp_path / "a.log.1")
+        assert drain(follower) == []
+        # What was written since the last poll is in the copy alone.
+        add(log, 100)
+        assert drain(follower) == [100]
+        add(log, 101, 102)
+        (tmp_path / "a.log.1").rename(tmp_path / "a.log.2")
+        copy_and_empty(log, tmp_path / "a.log.1")
+        add(log, 103)
+        assert sorted(drain(follower)) == [101, 102, 103]
+        # Copied under a name that there was, and touched.
+        copy_and_empty(log, tmp_path / "a.log.1")
+        (tmp_path / "a.log.2").touch()
+        add(log, 104)
+        assert drain(follower) == [104]
+        assert follower.unparsed == 0
+
+
+def test_a_copy_that_is_seen_while_it_is_made(tmp_path: Path) -> None:
+    log, copy = tmp_path / "a.log", tmp_path / "a.log.1"
+    log.touch()
+    with Follower([tmp_path]) as follower, copy.open("wb", buffering=0) as writer:
+        add(log, *range(30))
+        assert drain(follower) == list(range(30))
+        add(log, 30)
+        whole = log.read_bytes()
+        for end in (0, 10, 300, len(whole) - 1, len(whole)):
+            writer.write(whole[copy.stat().st_size : end])
+            assert drain(follower) == ([30] if end == 0 else [])
+        add(log, 31)
+        assert drain(follower) == [31]
+        # Half a line was read where it was written.
+        with log.open("a") as file:
+            file.write(line(32)[:40])
+        assert drain(follower) == []
+        with log.open("a") as file:
+            file.write(line(32)[40:] + line(33))
+        copy_and_empty(log, copy)
+        assert sorted(drain(follower)) == [32, 33]
+
+
+def test_a_file_that_begins_as_another_does_is_no_copy(tmp_path: Path) -> None:
+    log, other = tmp_path / "a.log", tmp_path / "b.log"
+    log.touch()
+    with Follower([tmp_path]) as follower:
+        add(log, 1, 2)
+        assert drain(follower) == [1, 2]
+        add(other, 1, 3)
+        assert drain(follower) == [1, 3]
+        # As long as it says the same it is taken for one.
+        add(tmp_path / "c.log", 1)
+        assert drain(follower) == []
+        add(tmp_path / "c.log", 4)
+        assert drain(follower) == [1, 4]
+
+
 def test_half_a_line_that_is_emptied_away_is_counted(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     add(log, 1)
@@ -249,6 +320,20 @@ def test_a_record_is_held_until_nothing_can_belong_to_it(tmp_path: Path) -> None
         writer.write("2026-11-21 22:00:00.000 UTC [8] DETAIL:  of nothing that is still there\n")
         assert drain(follower) == []
         assert follower.unparsed == 1
+
+
+@pytest.mark.parametrize("opened", [Follower, read_events])
+def test_what_is_no_file_is_refused(tmp_path: Path, opened: Callable[[object], object]) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # With somebody at the other end, nobody who opens it has to wait.
+    other_end = os.open(fifo, os.O_RDWR)
+    try:
+        with pytest.raises(LogError, match="cannot be read: it is no regular file") as caught:
+            opened([fifo] if opened is Follower else fifo)
+    finally:
+        os.close(other_end)
+    assert caught.value.token == "log_unreadable"
 
 
 def test_a_log_that_cannot_be_read_is_an_error_with_advice_and_costs_no_other(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eventlive_db.cli.app import app
+from eventlive_db.migrate import Options, upgrade
 from eventlive_db.verify.model import GROUPS
 from eventlive_db.verify.triggers import MEANING, Trigger
 from tests.support.database import EventliveDatabase
@@ -206,6 +208,27 @@ def test_a_watch_sees_what_is_logged_while_it_watches(logged: LoggedDatabase) ->
         finally:
             process.kill()
     assert "trigger duplicate_registration" in output
+
+
+def test_the_exposed_schema_is_found_or_named(make_database: Callable[[], str]) -> None:
+    dsn = make_database()
+    upgrade(Options(dsn=dsn, api_schema="public"))
+    asked = ("--since", "5m", "--canary", "--dsn", dsn, "--without", "dod-1,answers,dod-2,dod-3,jobs")
+    done = command(*asked)
+    assert done.exit_code == 0, done.output
+    for more in ({"EVENTLIVE_API_SCHEMA": "nowhere"}, {}):
+        done = command(*asked, *(() if more else ("--api-schema", "nowhere")), **more)
+        assert done.exit_code == 2, done.output
+        assert done.output.count("there is no function of the contract in schema nowhere") == 2
+    for name in ("`--api-schema`", "`EVENTLIVE_API_SCHEMA`"):
+        assert name in (ROOT / "docs" / "verify.md").read_text()
+
+
+def test_a_database_without_the_schema_is_no_roll_back(empty_database: str) -> None:
+    done = command("--since", "1h", "--canary", "--dsn", empty_database)
+    assert done.exit_code == 2, done.output
+    # Of the schema and of the canary.
+    assert done.output.count("there is no schema eventlive") == 2
 
 
 def test_the_document_lists_every_trigger_and_every_group() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from eventlive_db.migrate import Options, upgrade
 from eventlive_db.resources import migrations_dir
-from eventlive_db.verify import State, Trigger, Verdict
+from eventlive_db.verify import Report, State, Trigger, Verdict
+from eventlive_db.verify.canary import PsycopgDoor
+from eventlive_db.verify.place import installed_schema
 from eventlive_db.verify.release import newest_migration
 from eventlive_db.verify.run import Question, verify
 from tests.support.database import EventliveDatabase
@@ -178,10 +181,79 @@ def test_a_database_without_the_health_of_jobs_is_no_pass(db: EventliveDatabase)
     assert check_of(look(db, "jobs"), "jobs").state is State.NO_DATA
 
 
-def test_an_empty_database_is_behind_in_everything(empty_database: str) -> None:
-    report = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY, dsn=empty_database))
-    assert report.verdict is Verdict.ROLL_BACK
-    assert report.triggers == [Trigger.FUNCTION_NOT_CALLABLE, Trigger.VIEW_NOT_READABLE]
+def test_of_a_database_without_the_schema_nobody_can_tell(empty_database: str) -> None:
+    asked = Question(
+        datetime.now(UTC),
+        without=LOGS_AND_CANARY - {"dod-4"},
+        dsn=empty_database,
+        open_door=lambda: PsycopgDoor(empty_database),
+    )
+    canary, one = verify(asked).checks
+    assert (one.group, one.state, one.says) == ("schema", State.NO_DATA, "there is no schema eventlive")
+    assert (canary.group, canary.state, canary.says) == ("dod-4", State.NO_DATA, "there is no schema eventlive")
+    report = verify(Question(datetime.now(UTC), without=LOGS_AND_CANARY | {"schema"}, dsn=empty_database))
+    assert [check.group for check in report.checks] == ["functions"]
+    assert report.verdict is Verdict.COULD_NOT_TELL
+
+
+@pytest.fixture
+def in_public(make_database: Callable[[], str]) -> Iterator[EventliveDatabase]:
+    """A database that has the functions in public, with somebody else's."""
+    dsn = make_database()
+    with closing(EventliveDatabase(dsn)) as db:
+        db.admin.execute("create function public.mine() returns integer return 1")
+        upgrade(Options(dsn=dsn, api_schema="public"))
+        yield db
+
+
+def of_functions(db: EventliveDatabase, api_schema: str | None = None) -> Report:
+    """Look at the functions, and try them."""
+    asked = Question(
+        datetime.now(UTC),
+        without=LOGS_AND_CANARY - {"dod-4"} | {"schema", "jobs"},
+        dsn=db.dsn,
+        open_door=lambda: PsycopgDoor(db.dsn, api_schema or installed_schema(db.dsn)),
+        api_schema=api_schema,
+    )
+    return verify(asked)
+
+
+def test_the_exposed_schema_is_the_one_installed(in_public: EventliveDatabase) -> None:
+    report = of_functions(in_public)
+    assert report.verdict is Verdict.GO, [check for check in report.checks if check.state is not State.PASSED]
+    assert check_of(report, "contract").state is State.PASSED
+    assert of_functions(in_public, "public").verdict is Verdict.GO
+    # What is gone from there is missing.
+    in_public.admin.execute("drop function public.webinar_leave(uuid, uuid, uuid)")
+    assert Trigger.FUNCTION_NOT_CALLABLE in of_functions(in_public).triggers
+
+
+def test_of_a_schema_without_our_functions_nobody_can_tell(in_public: EventliveDatabase) -> None:
+    for schema in ("eventlive_api", "nowhere"):
+        report = of_functions(in_public, schema)
+        assert report.verdict is Verdict.COULD_NOT_TELL
+        assert {check.group for check in report.checks} == {"dod-4", "functions"}
+        for check in report.checks:
+            assert check.says == f"there is no function of the contract in schema {schema}"
+            assert check.advice == "They were installed in public: leave out --api-schema."
+    # All of them gone from where they were installed is a failure.
+    in_public.admin.execute("alter schema public rename to elsewhere")
+    assert Trigger.FUNCTION_NOT_CALLABLE in of_functions(in_public).triggers
+
+
+def test_whoever_may_not_see_where_it_was_installed_says_it(in_public: EventliveDatabase) -> None:
+    role = in_public.value("select 'looker_' || replace(gen_random_uuid()::text, '-', '')")
+    in_public.admin.execute(f'create role "{role}" login'.encode())
+    try:
+        other = make_conninfo(in_public.dsn, user=role)
+        assert installed_schema(other) == "eventlive_api"
+        without = LOGS_AND_CANARY | {"schema", "jobs"}
+        [check] = verify(Question(datetime.now(UTC), without=without, dsn=other)).checks
+        assert (check.state, check.advice) == (State.NO_DATA, "Name it with --api-schema.")
+        named = verify(Question(datetime.now(UTC), without=without, dsn=other, api_schema="public"))
+        assert check_of(named, "contract").state is State.PASSED
+    finally:
+        in_public.admin.execute(f'drop owned by "{role}"; drop role "{role}"'.encode())
 
 
 def test_without_a_database_nobody_can_tell() -> None:

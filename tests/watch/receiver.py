@@ -80,6 +80,20 @@ def after(event: threading.Event, then: Answer) -> Answer:
     return answer
 
 
+def drips(begin: bytes, drop: bytes) -> Answer:
+    """Begin an answer, and go on with it bit by bit: never for long without one, and never to the end."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(begin)
+        never = threading.Event()
+        for _ in range(500):
+            handler.wfile.write(drop)
+            never.wait(0.01)
+        handler.close_connection = True
+
+    return answer
+
+
 @contextmanager
 def receiving(*answers: Answer) -> Iterator[Receiver]:
     """Run one, at an address that is full of secrets."""

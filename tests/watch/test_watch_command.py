@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,13 +260,15 @@ def test_a_test_notice_says_what_came_back(answer: object, status: int) -> None:
 
 
 @contextmanager
-def running(receiver: Receiver | None, *arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    receiver: Receiver | None, *arguments: object, stdout: IO[str] | int = subprocess.PIPE, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own, in a pipe; ended with SIGTERM, if it still runs."""
     hook = {URL_VARIABLE: receiver.url, SECRET_VARIABLE: SECRET} if receiver else {}
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         env={**os.environ, **NO_DATABASE, **hook, **environment},
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -358,6 +361,74 @@ def test_an_alarm_that_is_over_is_told_once(log: Path, db: EventliveDatabase) ->
         _, err = end(process)
         assert err == ""
         assert len(receiver.requests) == 2
+
+
+@contextmanager
+def nowhere(kind: str) -> Iterator[IO[str]]:
+    """What can be opened and not written to."""
+    if kind == "full" and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    with os.fdopen(ours, "w") as pipe, open("/dev/full" if kind == "full" else os.devnull, "w") as full:  # noqa: PTH123
+        yield full if kind == "full" else pipe
+
+
+@pytest.mark.parametrize("kind", ["full", "closed"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_it_goes_on_where_nothing_can_be_printed(log: Path, tmp_path: Path, kind: str, form: tuple[str, ...]) -> None:
+    metrics = tmp_path / "eventlive.prom"
+    options = ("--log", log, "--prometheus-file", metrics, "--rule", "http_400", *form)
+    fires = 'eventlive_rule_state{rule="http_400",subject="",state="firing"} 1'
+    with nowhere(kind) as stdout, running(None, *options, stdout=stdout) as process:
+        until(process.stderr, "eventlive-db: stdout cannot be written to: ")
+        append(log, answered(400, count=30))
+        wait_for("a later look", lambda: metrics.exists() and fires in metrics.read_text())
+        assert end(process)[1] == ""
+
+
+@pytest.mark.parametrize("kind", ["full", "closed"])
+def test_once_is_1_only_where_something_fires_also_where_nobody_can_read_it(log: Path, kind: str) -> None:
+    def once() -> int:
+        with nowhere(kind) as stdout, running(None, "--once", "--log", log, stdout=stdout) as process:
+            return process.wait(60)
+
+    assert once() == 2
+    append(log, answered(400, count=10))
+    assert once() == 1
+
+
+def test_a_log_that_is_no_file_is_said_so_and_costs_no_other_rule(tmp_path: Path, db: EventliveDatabase) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with running(None, "--once", "--log", fifo, "--dsn", db.dsn) as process:
+        # Nobody writes to it: whoever opens it waits for ever.
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 1, err
+    assert f"no_data  http_400: {fifo} cannot be read: it is no regular file\n" in out
+    assert "ok       database: " in out
+    assert "firing   jobs rollup_live: " in out
+
+
+def test_a_log_that_is_copied_and_emptied_in_a_directory_counts_once(tmp_path: Path) -> None:
+    folder, metrics = tmp_path / "logs", tmp_path / "eventlive.prom"
+    folder.mkdir()
+    log = folder / "a.log"
+    log.touch()
+
+    def counted(number: int) -> bool:
+        return f'status="400",sqlstate=""}} {number}\n' in metrics.read_text()
+
+    with running(None, "--rule", "http_400", "--log", folder, "--prometheus-file", metrics) as process:
+        until(process.stdout, "no_data http_400")
+        append(log, answered(400, count=6))
+        until(process.stdout, "ok http_400: 6/min")
+        shutil.copyfile(log, folder / "a.log.1")
+        os.truncate(log, 0)
+        append(log, answered(400, age_s=0))
+        wait_for("what came after it", lambda: counted(7) or counted(13))
+        assert counted(7)
+        assert "firing" not in end(process)[0]
 
 
 def test_lines_that_are_shipped_late_are_alarms_all_the_same(log: Path) -> None:

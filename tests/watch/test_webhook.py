@@ -17,7 +17,7 @@ from eventlive_db.watch.errors import WatchError
 from eventlive_db.watch.posting import Outcome, Poster, retry_after_s
 from eventlive_db.watch.webhook import SECRET_VARIABLE, URL_VARIABLE, Webhook, find_webhook
 from tests.watch.made_up import NOW, notice
-from tests.watch.receiver import QUERY, SECRET, TOKEN, Answer, after, receiving, resets, says, says_garbage
+from tests.watch.receiver import QUERY, SECRET, TOKEN, Answer, after, drips, receiving, resets, says, says_garbage
 
 SLACK = f"https://hooks.slack.com/services/T00/B00/{TOKEN}"
 DISCORD = f"https://discord.com/api/webhooks/1/{TOKEN}"
@@ -171,7 +171,24 @@ def test_a_receiver_that_does_not_answer_is_given_up() -> None:
     released = threading.Event()
     outcome = post(after(released, says(200)), timeout_s=0.05)
     released.set()
-    assert outcome == Outcome("failed", "no answer (ReadTimeout)")
+    assert outcome == Outcome("failed", "no answer within 0.05 s")
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-A: ", b"x"),
+    ],
+)
+def test_a_receiver_that_never_comes_to_the_end_of_its_headers_is_given_up(begin: bytes, drop: bytes) -> None:
+    assert post(drips(begin, drop), timeout_s=0.3) == Outcome("failed", "no answer within 0.3 s")
+
+
+def test_of_an_answer_that_never_ends_the_status_counts() -> None:
+    outcome = post(drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x"), timeout_s=2)
+    assert outcome.verdict == "delivered"
+    assert outcome.said.startswith("it answered 200")
 
 
 def test_retry_after_is_obeyed_in_each_form() -> None:
