@@ -88,7 +88,9 @@ def test_one_command_fills_every_block(project: Path) -> None:
 def test_that_command_is_make_figures() -> None:
     make = shutil.which("make")
     assert make
-    shown = subprocess.run([make, "--dry-run", "figures"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [make, "--no-print-directory", "--dry-run", "figures"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert shown.endswith("python -m tests.support.figures\n")
 
 

@@ -99,35 +99,75 @@ _OWNERS_VIEWS = f"""
      where n.nspname = %s and c.relname = any (%s) and c.relkind = 'v' and not {_INVOKER}
      order by c.relname
 """  # noqa: S608  # the condition above
-# With the rights of its owner, who may be one that row security does not hold. What does not name the schema is no
-# matter of ours.
+# With the rights of its owner, who may be one that row security does not hold. What leads to the schema through nothing
+# but its name, or that of a view, is no matter of ours; names are read as Postgres does, whatever their case. A view
+# with the rights of who asks goes no further than that role may.
 _STRANGERS = f"""
+    with recursive read as (
+        select distinct c.oid as view, t.oid as relation, t.relkind as kind, m.nspname = 'eventlive' as ours
+          from pg_class c
+          join pg_rewrite w on w.ev_class = c.oid
+          join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+          join pg_class t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid and t.oid <> c.oid
+          join pg_namespace m on m.oid = t.relnamespace
+         where c.relkind in ('v', 'm')
+    ), shows as (
+        select c.oid as view
+          from pg_class c
+         where c.relkind in ('v', 'm') and not {_INVOKER}
+           and exists (select from read r where r.view = c.oid and r.ours)
+        union
+        select r.view from shows s join read r on r.relation = s.view
+    ), asks as (
+        select r.oid as role from pg_roles r where r.rolname in ('anon', 'authenticated')
+    ), exposed as (
+        select c.oid as view, c.relname::text as name, a.role, c.oid as reads
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+         cross join asks a
+         where n.nspname = %(schema)s and c.relkind in ('v', 'm') and c.relname <> all (%(ours)s)
+           and has_any_column_privilege(a.role, c.oid, 'select')
+        union
+        select x.view, x.name, x.role, r.relation
+          from exposed x
+          join pg_class c on c.oid = x.reads
+          join read r on r.view = x.reads and r.kind in ('v', 'm')
+         where not {_INVOKER} or has_any_column_privilege(x.role, r.relation, 'select')
+    ), definers as (
+        select p.oid as function
+          from pg_proc p
+          join pg_namespace n on n.oid = p.pronamespace
+         where p.prosecdef and p.prokind in ('f', 'p')
+           and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+           and n.nspname not in ('eventlive', 'pg_catalog', 'information_schema')
+           and not (n.nspname = %(schema)s and p.proname = any (%(ours)s))
+           and exists (
+               select
+                 from (
+                       select 'eventlive' as name
+                        union all
+                       select c.relname from shows s join pg_class c on c.oid = s.view
+                      ) k
+                where pg_get_functiondef(p.oid) ~* ('\\m' || regexp_replace(k.name, '(\\W)', '\\\\\\1', 'g') || '\\M')
+           )
+    )
     select p.proname::text
       from pg_proc p
       join pg_namespace n on n.oid = p.pronamespace
-     where n.nspname = %(schema)s and p.prosecdef and p.prokind in ('f', 'p')
-       and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype) and p.proname <> all (%(ours)s)
-       and pg_get_functiondef(p.oid) ~ '\\meventlive\\M'
-       and exists (
-           select from pg_roles r
-            where r.rolname in ('anon', 'authenticated') and has_function_privilege(r.oid, p.oid, 'execute')
-       )
+     where n.nspname = %(schema)s and p.oid in (select f.function from definers f)
+       and exists (select from asks a where has_function_privilege(a.role, p.oid, 'execute'))
     union
-    select c.relname::text
-      from pg_class c
-      join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = %(schema)s and c.relkind in ('v', 'm') and c.relname <> all (%(ours)s) and not {_INVOKER}
-       and exists (
-           select from pg_rewrite w
-             join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
-             join pg_class t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid
-             join pg_namespace m on m.oid = t.relnamespace
-            where w.ev_class = c.oid and m.nspname = 'eventlive'
-       )
-       and exists (
-           select from pg_roles r
-            where r.rolname in ('anon', 'authenticated') and has_any_column_privilege(r.oid, c.oid, 'select')
-       )
+    select x.name
+      from exposed x
+      join pg_class c on c.oid = x.reads
+     where not {_INVOKER} and exists (select from read r where r.view = x.reads and r.ours)
+    union
+    select x.name
+      from exposed x
+      join pg_rewrite w on w.ev_class = x.reads
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_proc'::regclass
+      join definers f on f.function = d.refobjid
+     where has_function_privilege(x.role, f.function, 'execute')
      order by 1
 """  # noqa: S608  # the condition above
 _ROLES = ("anon", "authenticated", "service_role")

@@ -587,6 +587,31 @@ comment on function eventlive.begin_job(text) is
     'Begins a run, unless the job is disabled or running: outcome is begun, disabled or running. Takes the lock of the job for the session.';
 revoke all on function eventlive.begin_job(text) from public, anon, authenticated, service_role;
 
+create function eventlive.event_log_stated_range(_comment text)
+returns tstzrange
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    v_range tstzrange;
+begin
+    if _comment ~ '^[[(]("?-infinity"?|"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?),"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?[])]$' then
+        v_range := _comment::tstzrange;
+    end if;
+    return case when lower(v_range) < upper(v_range) then v_range end;
+exception
+    -- A day that no month has, a zone that is none, an end before its beginning.
+    when data_exception then
+        return null;
+end
+$$;
+
+comment on function eventlive.event_log_stated_range(text) is
+    'The time that a comment says in figures, such as ["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00"); null where it says none.';
+revoke all on function eventlive.event_log_stated_range(text) from public, anon, authenticated, service_role;
+
 -- For runners, after run_job has failed: in SQL nothing can be recorded in a transaction that is lost, and an exception
 -- block would hide where an error came from. Where nobody calls this, the next run records that this one died.
 
@@ -696,35 +721,23 @@ $$;
 comment on function eventlive.close_event_log_table(text) is 'Gives a new table of the visit log the privileges that all of them have: none for clients.';
 revoke all on function eventlive.close_event_log_table(text) from public, anon, authenticated, service_role;
 
--- Told by name, columns and owner; of what time they are, their comment says.
+-- Told by name, owner and the columns of the key; of what time they are, their comment says.
 
 create function eventlive.event_log_aside()
 returns table (relation regclass, name text, range tstzrange)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
-    select c.oid::regclass,
-           c.relname::text,
-           case
-               when obj_description(c.oid, 'pg_class')
-                   ~ '^[[(]("?-infinity"?|"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?),"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?[])]$'
-               then nullif(obj_description(c.oid, 'pg_class')::tstzrange, 'empty')
-           end
+    select c.oid::regclass, c.relname::text, eventlive.event_log_stated_range(obj_description(c.oid, 'pg_class'))
       from pg_class l
       join pg_class c on c.relnamespace = l.relnamespace and pg_has_role(l.relowner, c.relowner, 'usage')
      where l.oid = 'eventlive.event_access_logs'::regclass
        and c.relname ~ '^event_access_logs_draining(_\d{12})?$'
        and c.relkind in ('r', 'p')
        and not c.relispartition
-       and not exists (
-            select from pg_attribute a
-             where a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
-               and not exists (
-                    select from pg_attribute b
-                     where b.attrelid = c.oid and b.attname = a.attname and b.atttypid = a.atttypid and not b.attisdropped
-                   )
+       and array['webinar_id', 'occurred_at', 'event_id'] <@ array(
+            select a.attname::text from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
            )
      order by 2
 $$;
@@ -811,6 +824,62 @@ comment on function eventlive.event_log_half_detached() is
     'The partition of the visit log whose detaching was begun and not finished, and whether the owner of the log may.';
 revoke all on function eventlive.event_log_half_detached() from public, anon, authenticated, service_role;
 
+-- Of what somebody has changed, or made by hand, Postgres may refuse to make a partition.
+
+create function eventlive.event_log_misfits(_relation regclass)
+returns table (misfit text, remedy text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select f.misfit, format('alter table %s %s', _relation, f.remedy)
+      from (
+            select m.place, c.name, m.misfit, m.remedy
+              from (
+                    select a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull,
+                           format_type(a.atttypid, a.atttypmod) as type
+                      from pg_attribute a
+                     where a.attrelid = 'eventlive.event_access_logs'::regclass and a.attnum > 0 and not a.attisdropped
+                   ) l
+              full join (
+                    select a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attnotnull, a.attidentity, a.attgenerated
+                      from pg_attribute a
+                     where a.attrelid = _relation and a.attnum > 0 and not a.attisdropped
+                   ) r using (attname)
+             cross join lateral quote_ident(attname) as c (name)
+             cross join lateral (
+                    values
+                        (1, r.atttypid is null, 'it has no column ' || c.name, 'add ' || c.name || ' ' || l.type),
+                        (2, l.atttypid is null, 'the log has no column ' || c.name, 'drop ' || c.name),
+                        (3, l.atttypid is not null and r.attgenerated <> '',
+                         'its column ' || c.name || ' is generated', 'alter ' || c.name || ' drop expression'),
+                        (4, l.atttypid is not null and r.attidentity <> '',
+                         'its column ' || c.name || ' is an identity', 'alter ' || c.name || ' drop identity'),
+                        (5, (l.atttypid, l.atttypmod, l.attcollation) <> (r.atttypid, r.atttypmod, r.attcollation),
+                         'its column ' || c.name || ' is not of the type ' || l.type,
+                         'alter ' || c.name || ' type ' || l.type || ' using ' || c.name || '::' || l.type),
+                        (6, l.attnotnull and not r.attnotnull,
+                         'its column ' || c.name || ' may be null', 'alter ' || c.name || ' set not null')
+                   ) as m (place, is_so, misfit, remedy)
+             where m.is_so
+             union all
+            select 7, l.conname,
+                   format('it has no constraint %I like that of the log', l.conname),
+                   format('drop constraint if exists %I, add constraint %I %s', l.conname, l.conname, pg_get_constraintdef(l.oid))
+              from pg_constraint l
+             where l.conrelid = 'eventlive.event_access_logs'::regclass
+               and l.contype = 'c'
+               and quote_ident(l.conname) || pg_get_constraintdef(l.oid) <> all (array(
+                    select quote_ident(r.conname) || pg_get_constraintdef(r.oid) from pg_constraint r where r.conrelid = _relation
+                   ))
+           ) f
+     order by f.place, f.name
+$$;
+
+comment on function eventlive.event_log_misfits(regclass) is
+    'Why a table cannot become a partition of the visit log, as far as its columns and constraints tell, and what would mend it.';
+revoke all on function eventlive.event_log_misfits(regclass) from public, anon, authenticated, service_role;
+
 create function eventlive.event_log_needed_by(_relation regclass)
 returns text
 language sql
@@ -819,11 +888,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(pg_describe_object('pg_class'::regclass, r.ev_class, 0), pg_describe_object(d.classid, d.objid, d.objsubid))
       from pg_class c
-      join pg_depend d
-        on (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
-        or (d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)
+     cross join lateral (
+            values
+                ('pg_class'::regclass, c.oid),
+                ('pg_type'::regclass, c.reltype),
+                ('pg_type'::regclass, (select t.typarray from pg_type t where t.oid = c.reltype))
+           ) as n (class, object)
+      join pg_depend d on d.refclassid = n.class and d.refobjid = n.object
       left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
-     where c.oid = _relation
+     where c.oid = any (_relation || array(select p.relid from pg_partition_tree(_relation) p))
        and d.deptype = 'n'
        -- Its own policies, which go with it, need its columns.
        and not exists (
@@ -1002,13 +1075,13 @@ set search_path = pg_catalog, pg_temp
 as $$
     select a.relation, a.name, a.range
       from eventlive.event_log_aside() a
-     where a.range is not null
+     where a.range is not null and not exists (select from eventlive.event_log_misfits(a.relation))
      order by a.name
      limit 1
 $$;
 
 comment on function eventlive.event_log_draining() is
-    'The table that is on its way back into the visit log, and the time that it stands for; nulls where there is none.';
+    'The table that is on its way back into the visit log, and the time that it stands for; nulls where there is none that can be attached.';
 revoke all on function eventlive.event_log_draining() from public, anon, authenticated, service_role;
 
 -- Not the time before the oldest partition where all of it is past its retention: what was there has been dropped.
@@ -1265,12 +1338,20 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('the default partition %s belongs to %s or is in another schema', d.oid::regclass, d.relowner::regrole),
-           format('alter table %s owner to %s', d.oid::regclass, l.relowner::regrole)
+    select o.obstacle, o.advice
       from pg_class l
       join pg_partitioned_table t on t.partrelid = l.oid
       join pg_class d on d.oid = t.partdefid
-     where l.oid = 'eventlive.event_access_logs'::regclass and eventlive.event_log_default() is null
+     cross join lateral (
+            values
+                (not pg_has_role(l.relowner, d.relowner, 'usage'),
+                 format('the default partition %s belongs to %s', d.oid::regclass, d.relowner::regrole),
+                 format('alter table %s owner to %s', d.oid::regclass, l.relowner::regrole)),
+                (d.relnamespace <> l.relnamespace,
+                 format('the default partition %s is in another schema', d.oid::regclass),
+                 format('alter table %s set schema %s', d.oid::regclass, l.relnamespace::regnamespace))
+           ) as o (is_so, obstacle, advice)
+     where l.oid = 'eventlive.event_access_logs'::regclass and o.is_so
      union all
     select format('the partition %s is past its retention and belongs to %s', p.relation, c.relowner::regrole),
            format('alter table %s owner to %s', p.relation, l.relowner::regrole)
@@ -1300,6 +1381,14 @@ as $$
                '''["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00")''; else rename it', a.relation)
       from eventlive.event_log_aside() a
      where a.range is null
+     union all
+    select format('%s is aside and cannot be a part of the visit log again: %s',
+               a.relation, string_agg(m.misfit, ', ' order by m.place)),
+           string_agg(m.remedy, '; ' order by m.place)
+      from eventlive.event_log_aside() a
+     cross join lateral eventlive.event_log_misfits(a.relation) with ordinality as m (misfit, remedy, place)
+     where a.range is not null
+     group by a.relation
 $$;
 
 comment on function eventlive.event_log_obstacles() is
@@ -1984,7 +2073,8 @@ revoke all on function eventlive.rollup_live_step(uuid) from public, anon, authe
 --
 -- Whoever may change the log may also take partitions out, rename them, or put others in. What is there is taken as it
 -- is: names that are taken are left alone, and what stands in the way of one step keeps no other from being done. It is
--- told at the end, by 'tell', which fails.
+-- told at the end, by 'tell', which fails. What an earlier run has left aside is attached after all else: it may be what
+-- that run failed by, for a reason that nobody thought of.
 
 create function eventlive.rotate_event_logs_work()
 returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
@@ -1998,7 +2088,8 @@ declare
     v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
     v_limit bigint := eventlive.setting_number('job_batch_size');
     v_default regclass := eventlive.event_log_default();
-    v_aside regclass := (select d.relation from eventlive.event_log_draining() d);
+    v_left regclass := (select d.relation from eventlive.event_log_draining() d);
+    v_aside regclass;
     v_at timestamptz := v_now;
     v_lower timestamptz;
     v_end timestamptz;
@@ -2022,7 +2113,7 @@ begin
     select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
       from generate_series(0, v_old - 1, v_limit) as b (done);
 
-    if v_aside is null then
+    if v_left is null then
         select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
         if v_lower is not null then
             v_aside := v_default;
@@ -2062,6 +2153,13 @@ begin
     select null::uuid, null::uuid[], 'drop ' || e.name, e.events
       from eventlive.expired_event_log_tables() e
      where e.needed_by is null;
+    if v_left is not null then
+        return query
+        select null::uuid, null::uuid[], s.step, s.amount
+          from pg_class c
+         cross join lateral (values ('check', 0::bigint), ('attach', greatest(c.reltuples, 0)::bigint)) as s (step, amount)
+         where c.oid = v_left;
+    end if;
     return query
     select null::uuid, null::uuid[], 'tell', 0::bigint where exists (select from eventlive.event_log_obstacles());
 end
@@ -2206,7 +2304,8 @@ comment on function eventlive.rotate_event_logs_step(text, bigint) is
 revoke all on function eventlive.rotate_event_logs_step(text, bigint) from public, anon, authenticated, service_role;
 
 -- A row that somebody holds is passed by, and counted a minute later. One that is held all the time must not look as if it
--- were counted.
+-- were counted. It is held for long if a run passed it by that long ago: after an outage nothing was counted for long,
+-- and nothing needs to be held.
 
 create function eventlive.check_passed_by(_name text, _webinar_ids uuid[])
 returns void
@@ -2216,17 +2315,25 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_late record;
+    v_then timestamptz;
 begin
-    if _name <> 'rollup_live' then
+    if _name <> 'rollup_live' or _webinar_ids = '{}' then
         return;
     end if;
+    select max(r.started_at)
+      into v_then
+      from eventlive.jobs j
+      join eventlive.job_runs r on r.job_name = j.name
+     where j.name = _name
+       and r.finished_at is not null
+       and r.error is null
+       and r.started_at < clock_timestamp() - j.max_age;
     select count(*) as webinars, min(l.as_of) as since, min(l.webinar_id::text) as first
       into v_late
       from eventlive.webinar_live l
       join eventlive.webinars w on w.id = l.webinar_id
-      join eventlive.jobs j on j.name = _name
      where l.webinar_id = any (_webinar_ids)
-       and l.as_of < clock_timestamp() - j.max_age
+       and l.as_of < v_then
            - case when w.status = 'live' or l.participants + l.guests > 0 then 0
                  else (l.settings ->> 'rollup_idle_interval_s')::numeric::double precision end * interval '1 second';
     if v_late.webinars > 0 then
@@ -2242,7 +2349,7 @@ end
 $$;
 
 comment on function eventlive.check_passed_by(text, uuid[]) is
-    'Fails where rollup_live has passed webinars by for longer than its max_age.';
+    'Fails where rollup_live has passed webinars by for longer than its max_age: they were not counted since before a good run of so long ago.';
 revoke all on function eventlive.check_passed_by(text, uuid[]) from public, anon, authenticated, service_role;
 
 create function eventlive.job_step(_name text, _webinar_id uuid, _ids uuid[], _step text, _amount bigint)

@@ -56,6 +56,306 @@ begin atomic
            end;
 end;
 
+create or replace function eventlive.close_sessions(
+    _webinar_id uuid, _session_ids uuid[], _reason text, _at timestamptz, _replaced_by uuid default null
+)
+returns integer
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_closed integer;
+begin
+    with closed as (
+        update eventlive.webinar_user_sessions s
+           set exited_at = greatest(least(_at, s.expires_at, l.closed_at), s.last_heartbeat_at),
+               exit_reason = case
+                   when s.expires_at <= least(_at, l.closed_at) then 'expired'
+                   when l.closed_at <= _at then 'webinar_ended'
+                   else _reason
+               end,
+               replaced_by = case
+                   when _reason = 'replaced' and s.expires_at > _at and (l.closed_at <= _at) is not true then _replaced_by
+               end,
+               watched_seconds = s.watched_seconds + eventlive.watch_credit(
+                   s.last_heartbeat_at, least(_at, s.expires_at, l.closed_at), l.watch_credit_factor * s.interval_s)
+          from eventlive.webinar_live l
+         where s.webinar_id = _webinar_id
+           and s.session_id = any (_session_ids)
+           and s.exit_reason is null
+           and l.webinar_id = _webinar_id
+        returning s.session_id, s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.watched_seconds
+    ), logged as (
+        insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id, session_id, detail)
+        select _webinar_id, c.exited_at, c.exit_reason, c.user_id, c.session_id,
+               jsonb_strip_nulls(jsonb_build_object(
+                   'watched_seconds', c.watched_seconds, 'replaced_by', c.replaced_by))
+          from closed c
+    )
+    select count(*) into v_closed from closed;
+    return v_closed;
+end
+$$;
+
+create or replace function eventlive.close_expired_sessions_step(_webinar_id uuid, _session_ids uuid[])
+returns bigint
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_now timestamptz;
+    v_closed_at timestamptz;
+    v_session_ids uuid[];
+begin
+    -- A change of status is under way: next time.
+    if not pg_try_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id)) then
+        return 0;
+    end if;
+    select l.closed_at into v_closed_at from eventlive.webinar_live l where l.webinar_id = _webinar_id;
+
+    -- Looked at again under the lock: some may have been left or renewed since. Whoever holds one is at it already.
+    v_now := clock_timestamp();
+    v_session_ids := array(
+        select s.session_id
+          from eventlive.webinar_user_sessions s
+         where s.webinar_id = _webinar_id
+           and s.session_id = any (_session_ids)
+           and s.exit_reason is null  -- by the key, not by the index of open sessions
+           and (s.expires_at <= v_now or v_closed_at is not null)
+         order by s.session_id
+           for no key update skip locked
+    );
+    return eventlive.close_sessions(
+        _webinar_id, v_session_ids, case when v_closed_at is null then 'expired' else 'webinar_ended' end,
+        coalesce(v_closed_at, v_now));
+end
+$$;
+
+create or replace function eventlive.webinar_leave(_webinar_id uuid, _session_id uuid, _leave_token uuid)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_session record;
+    v_now timestamptz;
+    v_restored boolean := eventlive.restore_durability();
+begin
+    if _webinar_id is null or _session_id is null or _leave_token is null then
+        perform eventlive.raise_error('invalid_argument',
+            '{"argument": "_webinar_id, _session_id or _leave_token", "must_be": "a uuid"}');
+    end if;
+
+    -- The token stands for the session, whoever is signed in: sendBeacon carries no Authorization.
+    select s.user_id, s.exited_at
+      into v_session
+      from eventlive.webinar_user_sessions s
+     where s.webinar_id = _webinar_id and s.session_id = _session_id and s.leave_token = _leave_token;
+    if not found then
+        perform eventlive.raise_error('session_not_found');
+    elsif v_session.exited_at is not null then
+        return;
+    end if;
+
+    -- Two tabs that leave at once queue here; else each would see the other's session open and leave the presence.
+    if v_session.user_id is not null then
+        perform from eventlive.registrations r
+          where r.webinar_id = _webinar_id and r.user_id = v_session.user_id
+            for no key update;
+    end if;
+
+    v_now := clock_timestamp();
+    if eventlive.close_sessions(_webinar_id, array[_session_id], 'left', v_now) > 0 and v_session.user_id is not null then
+        delete from eventlive.webinar_live_presence p
+         where p.webinar_id = _webinar_id
+           and p.user_id = v_session.user_id
+           and not exists (
+                select
+                  from eventlive.webinar_user_sessions s
+                 where s.webinar_id = _webinar_id
+                   and s.user_id = v_session.user_id
+                   and s.exited_at is null
+                   and s.expires_at > v_now
+           );
+    end if;
+end
+$$;
+
+create or replace function eventlive.webinar_message_post(_webinar_id uuid, _client_message_id uuid, _kind text, _body text)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_user_id uuid := eventlive.require_user();
+    -- Lines end as on Unix, and blanks and empty lines around the text are no text.
+    v_body text := btrim(replace(_body, E'\r\n', E'\n'), E' \t\n');
+    v_message eventlive.webinar_messages;
+    v_here record;
+    v_role text;
+    v_ejected_at timestamptz;
+    v_registered boolean;
+    v_change_id bigint;
+begin
+    if _webinar_id is null or _client_message_id is null then
+        perform eventlive.raise_error('invalid_argument',
+            '{"argument": "_webinar_id or _client_message_id", "must_be": "a uuid"}');
+    elsif _kind is null or _kind not in ('chat', 'question', 'answer') then
+        perform eventlive.raise_error('invalid_argument', '{"argument": "_kind", "must_be": "chat, question or answer"}');
+    elsif _body is null then
+        perform eventlive.raise_error('invalid_argument', '{"argument": "_body", "must_be": "a text"}');
+    end if;
+
+    -- A repeat is one read: no write, no WAL, no number taken. With "=" for the user, the index of a user's messages would
+    -- do as well to the planner, and all of them be read.
+    select m.* into v_message
+      from eventlive.webinar_messages m
+     where m.webinar_id = _webinar_id
+       and m.client_message_id = _client_message_id
+       and m.user_id is not distinct from v_user_id;
+    if found then
+        return eventlive.message_reply(v_message, v_user_id, false) || '{"created": false}';
+    end if;
+
+    perform eventlive.require_read_committed();
+    perform eventlive.restore_durability();
+    perform pg_advisory_xact_lock_shared(eventlive.webinar_lock_key(_webinar_id));
+    select w.status,
+           (l.settings ->> 'message_max_length')::numeric::integer as max_length,
+           (l.settings ->> 'message_rate_limit')::numeric::integer as rate_limit,
+           (l.settings ->> 'message_rate_window_s')::numeric as rate_window_s
+      into v_here
+      from eventlive.webinars w
+      join eventlive.webinar_live l on l.webinar_id = w.id
+     where w.id = _webinar_id;
+    if not found then
+        perform eventlive.raise_error('webinar_not_found');
+    end if;
+    -- Before the first lock on a row, so that whoever goes on and on costs no write; and again behind it, where it counts.
+    perform eventlive.check_message_rate(_webinar_id, v_user_id, v_here.rate_limit, v_here.rate_window_s);
+
+    -- What two posts of one user queue at, and what an ejection waits for.
+    select r.role, r.ejected_at
+      into v_role, v_ejected_at
+      from eventlive.registrations r
+     where r.webinar_id = _webinar_id and r.user_id = v_user_id
+       for no key update;
+    v_registered := found;
+    if v_ejected_at is not null then
+        perform eventlive.raise_error('ejected');
+    elsif v_here.status = 'ended' or not v_registered or (v_here.status = 'draft' and v_role = 'attendee') then
+        perform eventlive.check_admission(
+            _webinar_id, v_user_id, v_registered, v_here.status, 'auth', 'registered_only', null);
+        if not v_registered then
+            perform eventlive.raise_error('not_registered');  -- administrators, who pass every policy
+        end if;
+    end if;
+
+    -- Not before: to a stranger a draft is no webinar, whatever they send.
+    -- Blank are the characters that show nothing, too.
+    if v_body collate "C" !~ '[^ \t\n\u00a0\u00ad\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]'
+        or v_body collate "C" ~ '[\x01-\x08\x0b-\x1f\x7f\u0080-\u009f]' then
+        perform eventlive.raise_error('invalid_argument',
+            '{"argument": "_body", "must_be": "a text that is not blank, without control characters but tabs and line ends"}');
+    elsif char_length(v_body) > v_here.max_length then
+        perform eventlive.raise_error('invalid_argument', jsonb_build_object(
+            'argument', '_body', 'must_be', format('at most %s characters', v_here.max_length)));
+    elsif _kind = 'answer' and v_role = 'attendee' then
+        perform eventlive.raise_error('not_allowed');
+    end if;
+
+    select m.* into v_message
+      from eventlive.webinar_messages m
+     where m.webinar_id = _webinar_id
+       and m.client_message_id = _client_message_id
+       and m.user_id is not distinct from v_user_id;
+    if found then
+        -- The same call, made twice at once, was faster.
+        return eventlive.message_reply(v_message, v_user_id, false) || '{"created": false}';
+    end if;
+    perform eventlive.check_message_rate(_webinar_id, v_user_id, v_here.rate_limit, v_here.rate_window_s);
+
+    v_change_id := eventlive.next_change_id(_webinar_id);
+    insert into eventlive.webinar_messages as m (
+        webinar_id, message_id, user_id, client_message_id, kind, body, created_at, change_id
+    )
+    values (
+        _webinar_id, v_change_id, v_user_id, _client_message_id, _kind, v_body, clock_timestamp(), v_change_id
+    )
+    returning m.* into v_message;
+    return eventlive.message_reply(v_message, v_user_id, false) || '{"created": true}';
+end
+$$;
+
+create or replace function eventlive.webinar_participants(_webinar_id uuid, _after uuid, _limit integer)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_bitmapscan = off
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_from uuid := coalesce(_after, '00000000-0000-0000-0000-000000000000');
+    v_limit integer;
+    v_page record;
+begin
+    perform eventlive.require_staff(_webinar_id, array['host', 'moderator']);
+    if _limit is null or _limit < 1 then
+        perform eventlive.raise_error('invalid_argument', '{"argument": "_limit", "must_be": "at least 1"}');
+    end if;
+    select least(_limit, (l.settings ->> 'participants_page_max')::numeric::integer)
+      into v_limit
+      from eventlive.webinar_live l
+     where l.webinar_id = _webinar_id;
+
+    -- One more than asked for, to know whether there are more.
+    select coalesce(jsonb_agg(c.participant order by c.user_id) filter (where c.place <= v_limit), '[]') as participants,
+           coalesce((array_agg(c.user_id order by c.user_id desc) filter (where c.place <= v_limit))[1], _after) as cursor,
+           count(*) > v_limit as more
+      into v_page
+      from (
+            select p.user_id,
+                   row_number() over (order by p.user_id) as place,
+                   jsonb_build_object(
+                       'user_id', p.user_id,
+                       'role', r.role,
+                       'name', coalesce(r.nickname, f.display_name),
+                       'joined_at', p.joined_at,
+                       'last_seen_at', p.last_seen_at
+                   ) as participant
+              from (
+                    select p.user_id, p.joined_at, p.last_seen_at
+                      from eventlive.webinar_live_presence p
+                     where p.webinar_id = _webinar_id
+                       and p.user_id >= v_from
+                       and p.user_id is distinct from _after
+                       and p.expires_at > v_now
+                     order by p.user_id
+                     limit v_limit + 1
+                   ) p
+             cross join lateral (
+                    -- OFFSET 0 keeps it a look by the whole key for each of them, whatever statistics say.
+                    select r.role, r.nickname
+                      from eventlive.registrations r
+                     where r.webinar_id = _webinar_id and r.user_id = p.user_id
+                    offset 0
+                   ) r
+              left join eventlive.profiles f on f.user_id = p.user_id
+           ) c;
+    return jsonb_build_object('participants', v_page.participants, 'cursor', v_page.cursor, 'more', v_page.more);
+end
+$$;
+
 create or replace function eventlive.webinar_presence_ping(_webinar_id uuid)
 returns void
 language plpgsql
@@ -224,7 +524,7 @@ begin
      where s.webinar_id = _webinar_id
        and s.session_id = _session_id
        and s.user_id is not distinct from v_user_id
-       and s.exited_at is null
+       and s.exit_reason is null
        and s.expires_at > v_now
        and s.last_heartbeat_at <= v_now - l.throttle_factor * s.interval_s * interval '1 second'
        and l.webinar_id = _webinar_id
@@ -362,6 +662,31 @@ begin
     );
 end
 $$;
+
+comment on function eventlive_api.webinar_messages_poll(uuid, bigint, integer) is
+    'The changes of messages behind the cursor of the last reply, in order: new messages, and known ones that were hidden (their body is null) or shown again. _after 0 begins at the beginning, -1 with the last _limit. Call again after next_poll_s. For the registered, staff, and guests where they may enter; 429 fallback_disabled where it is switched off.';
+
+-- With 3,600 s an audience of more than 360,000 made more polls than fallback_target_rps, whatever that said. The interval
+-- itself is worked out at the next rollup.
+-- Until then nobody may change a webinar or a setting. Entering, pings and heartbeats do not wait.
+do $$
+begin
+    perform from eventlive.webinars w order by w.id for no key update;
+    perform pg_advisory_xact_lock(eventlive.settings_lock_key());
+end
+$$;
+
+update eventlive.settings s
+   set default_value = '86400',
+       max_value = 86400,
+       value = case when s.value = s.default_value then '86400' else s.value end
+ where s.key = 'fallback_poll_max_interval_s';
+update eventlive.webinar_live l
+   set settings = l.settings || jsonb_build_object('fallback_poll_max_interval_s', coalesce(
+           w.settings -> 'fallback_poll_max_interval_s',
+           (select s.value from eventlive.settings s where s.key = 'fallback_poll_max_interval_s')))
+  from eventlive.webinars w
+ where w.id = l.webinar_id;
 
 reset role;
 notify pgrst, 'reload schema';

@@ -76,7 +76,7 @@ select key, value, value, value_type, min_value, max_value, unit, per_webinar, c
         'Whether clients may poll for messages while Realtime is away.'),
     ('fallback_poll_interval_s', '10', 'number', 1, 3600, 's', true, true,
         'Time between two fallback polls of a client, before pacing.'),
-    ('fallback_poll_max_interval_s', '3600', 'number', 1, 7200, 's', true, false,
+    ('fallback_poll_max_interval_s', '86400', 'number', 1, 86400, 's', true, false,
         'Pacing never asks for a longer time between two fallback polls.'),
     ('fallback_target_rps', '100', 'number', 0.1, 100000, '1/s', true, false,
         'Fallback polls a second that one webinar may cost.'),

@@ -2,8 +2,8 @@
 -- when its webinar ended ends with it: when a job, or somebody who leaves, gets round to it makes no difference to what
 -- is recorded.
 --
--- Planned anew for each call: a generic plan does not know that this webinar is a large one and would read all of its
--- open sessions, where the ones that are named are found by their key.
+-- Planned anew for each call, and asked for exit_reason where exited_at says the same: else the planner, not knowing that
+-- this webinar is a large one, would read all of its open sessions, where the ones that are named are found by their key.
 
 create function eventlive.close_sessions(
     _webinar_id uuid, _session_ids uuid[], _reason text, _at timestamptz, _replaced_by uuid default null
@@ -33,7 +33,7 @@ begin
           from eventlive.webinar_live l
          where s.webinar_id = _webinar_id
            and s.session_id = any (_session_ids)
-           and s.exited_at is null
+           and s.exit_reason is null
            and l.webinar_id = _webinar_id
         returning s.session_id, s.user_id, s.exited_at, s.exit_reason, s.replaced_by, s.watched_seconds
     ), logged as (

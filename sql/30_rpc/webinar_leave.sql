@@ -42,7 +42,7 @@ begin
                 select
                   from eventlive.webinar_user_sessions s
                  where s.webinar_id = _webinar_id
-                   and s.user_id = p.user_id
+                   and s.user_id = v_session.user_id
                    and s.exited_at is null
                    and s.expires_at > v_now
            );

@@ -71,7 +71,9 @@ begin
     end if;
 
     -- Not before: to a stranger a draft is no webinar, whatever they send.
-    if v_body = '' or v_body collate "C" ~ '[\x01-\x08\x0b-\x1f\x7f\u0080-\u009f]' then
+    -- Blank are the characters that show nothing, too.
+    if v_body collate "C" !~ '[^ \t\n\u00a0\u00ad\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]'
+        or v_body collate "C" ~ '[\x01-\x08\x0b-\x1f\x7f\u0080-\u009f]' then
         perform eventlive.raise_error('invalid_argument',
             '{"argument": "_body", "must_be": "a text that is not blank, without control characters but tabs and line ends"}');
     elsif char_length(v_body) > v_here.max_length then

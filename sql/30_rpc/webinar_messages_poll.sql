@@ -114,6 +114,6 @@ begin atomic
 end;
 
 comment on function eventlive_api.webinar_messages_poll(uuid, bigint, integer) is
-    'The changes of messages behind the cursor of the last reply, in order: new messages, and known ones that were hidden (their body is null) or shown again. _after 0 begins at the beginning, -1 with the last _limit. Call again after next_poll_s. For the registered, staff, and guests where they may enter; 503 fallback_disabled where it is switched off.';
+    'The changes of messages behind the cursor of the last reply, in order: new messages, and known ones that were hidden (their body is null) or shown again. _after 0 begins at the beginning, -1 with the last _limit. Call again after next_poll_s. For the registered, staff, and guests where they may enter; 429 fallback_disabled where it is switched off.';
 revoke all on function eventlive_api.webinar_messages_poll(uuid, bigint, integer) from public, anon, authenticated, service_role;
 grant execute on function eventlive_api.webinar_messages_poll(uuid, bigint, integer) to anon, authenticated, service_role;

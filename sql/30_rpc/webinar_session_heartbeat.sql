@@ -1,4 +1,7 @@
 -- One call keeps the session and the presence alive. Two statements when it writes, and no more than two otherwise.
+--
+-- A session without an exit_reason has not exited. Asked for exited_at, the planner would take the index of open sessions
+-- where statistics know of none yet, and read all those of the webinar.
 
 create function eventlive.webinar_session_heartbeat(_webinar_id uuid, _session_id uuid)
 returns jsonb
@@ -26,7 +29,7 @@ begin
      where s.webinar_id = _webinar_id
        and s.session_id = _session_id
        and s.user_id is not distinct from v_user_id
-       and s.exited_at is null
+       and s.exit_reason is null
        and s.expires_at > v_now
        and s.last_heartbeat_at <= v_now - l.throttle_factor * s.interval_s * interval '1 second'
        and l.webinar_id = _webinar_id

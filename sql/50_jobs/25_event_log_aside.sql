@@ -1,32 +1,20 @@
--- Told by name, columns and owner; of what time they are, their comment says.
+-- Told by name, owner and the columns of the key; of what time they are, their comment says.
 
 create function eventlive.event_log_aside()
 returns table (relation regclass, name text, range tstzrange)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
-    select c.oid::regclass,
-           c.relname::text,
-           case
-               when obj_description(c.oid, 'pg_class')
-                   ~ '^[[(]("?-infinity"?|"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?),"?\d{4,6}-\d\d-\d\d[ \d:.+-]*( BC)?"?[])]$'
-               then nullif(obj_description(c.oid, 'pg_class')::tstzrange, 'empty')
-           end
+    select c.oid::regclass, c.relname::text, eventlive.event_log_stated_range(obj_description(c.oid, 'pg_class'))
       from pg_class l
       join pg_class c on c.relnamespace = l.relnamespace and pg_has_role(l.relowner, c.relowner, 'usage')
      where l.oid = 'eventlive.event_access_logs'::regclass
        and c.relname ~ '^event_access_logs_draining(_\d{12})?$'
        and c.relkind in ('r', 'p')
        and not c.relispartition
-       and not exists (
-            select from pg_attribute a
-             where a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
-               and not exists (
-                    select from pg_attribute b
-                     where b.attrelid = c.oid and b.attname = a.attname and b.atttypid = a.atttypid and not b.attisdropped
-                   )
+       and array['webinar_id', 'occurred_at', 'event_id'] <@ array(
+            select a.attname::text from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
            )
      order by 2
 $$;

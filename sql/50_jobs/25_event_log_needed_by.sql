@@ -6,11 +6,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(pg_describe_object('pg_class'::regclass, r.ev_class, 0), pg_describe_object(d.classid, d.objid, d.objsubid))
       from pg_class c
-      join pg_depend d
-        on (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
-        or (d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)
+     cross join lateral (
+            values
+                ('pg_class'::regclass, c.oid),
+                ('pg_type'::regclass, c.reltype),
+                ('pg_type'::regclass, (select t.typarray from pg_type t where t.oid = c.reltype))
+           ) as n (class, object)
+      join pg_depend d on d.refclassid = n.class and d.refobjid = n.object
       left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
-     where c.oid = _relation
+     where c.oid = any (_relation || array(select p.relid from pg_partition_tree(_relation) p))
        and d.deptype = 'n'
        -- Its own policies, which go with it, need its columns.
        and not exists (

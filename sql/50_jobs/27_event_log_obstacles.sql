@@ -4,12 +4,20 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('the default partition %s belongs to %s or is in another schema', d.oid::regclass, d.relowner::regrole),
-           format('alter table %s owner to %s', d.oid::regclass, l.relowner::regrole)
+    select o.obstacle, o.advice
       from pg_class l
       join pg_partitioned_table t on t.partrelid = l.oid
       join pg_class d on d.oid = t.partdefid
-     where l.oid = 'eventlive.event_access_logs'::regclass and eventlive.event_log_default() is null
+     cross join lateral (
+            values
+                (not pg_has_role(l.relowner, d.relowner, 'usage'),
+                 format('the default partition %s belongs to %s', d.oid::regclass, d.relowner::regrole),
+                 format('alter table %s owner to %s', d.oid::regclass, l.relowner::regrole)),
+                (d.relnamespace <> l.relnamespace,
+                 format('the default partition %s is in another schema', d.oid::regclass),
+                 format('alter table %s set schema %s', d.oid::regclass, l.relnamespace::regnamespace))
+           ) as o (is_so, obstacle, advice)
+     where l.oid = 'eventlive.event_access_logs'::regclass and o.is_so
      union all
     select format('the partition %s is past its retention and belongs to %s', p.relation, c.relowner::regrole),
            format('alter table %s owner to %s', p.relation, l.relowner::regrole)
@@ -39,6 +47,14 @@ as $$
                '''["2026-01-01 00:00:00+00","2026-02-01 00:00:00+00")''; else rename it', a.relation)
       from eventlive.event_log_aside() a
      where a.range is null
+     union all
+    select format('%s is aside and cannot be a part of the visit log again: %s',
+               a.relation, string_agg(m.misfit, ', ' order by m.place)),
+           string_agg(m.remedy, '; ' order by m.place)
+      from eventlive.event_log_aside() a
+     cross join lateral eventlive.event_log_misfits(a.relation) with ordinality as m (misfit, remedy, place)
+     where a.range is not null
+     group by a.relation
 $$;
 
 comment on function eventlive.event_log_obstacles() is

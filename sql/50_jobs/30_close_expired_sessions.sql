@@ -53,7 +53,7 @@ begin
           from eventlive.webinar_user_sessions s
          where s.webinar_id = _webinar_id
            and s.session_id = any (_session_ids)
-           and s.exited_at is null
+           and s.exit_reason is null  -- by the key, not by the index of open sessions
            and (s.expires_at <= v_now or v_closed_at is not null)
          order by s.session_id
            for no key update skip locked

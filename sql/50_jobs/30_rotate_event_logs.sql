@@ -9,7 +9,8 @@
 --
 -- Whoever may change the log may also take partitions out, rename them, or put others in. What is there is taken as it
 -- is: names that are taken are left alone, and what stands in the way of one step keeps no other from being done. It is
--- told at the end, by 'tell', which fails.
+-- told at the end, by 'tell', which fails. What an earlier run has left aside is attached after all else: it may be what
+-- that run failed by, for a reason that nobody thought of.
 
 create function eventlive.rotate_event_logs_work()
 returns table (webinar_id uuid, ids uuid[], step text, amount bigint)
@@ -23,7 +24,8 @@ declare
     v_until timestamptz := v_now + eventlive.setting_number('event_log_ahead_days')::integer * interval '24 hours';
     v_limit bigint := eventlive.setting_number('job_batch_size');
     v_default regclass := eventlive.event_log_default();
-    v_aside regclass := (select d.relation from eventlive.event_log_draining() d);
+    v_left regclass := (select d.relation from eventlive.event_log_draining() d);
+    v_aside regclass;
     v_at timestamptz := v_now;
     v_lower timestamptz;
     v_end timestamptz;
@@ -47,7 +49,7 @@ begin
     select null::uuid, null::uuid[], 'discard', least(v_limit, v_old - b.done)
       from generate_series(0, v_old - 1, v_limit) as b (done);
 
-    if v_aside is null then
+    if v_left is null then
         select c.lower_bound, c.upper_bound into v_lower, v_end from eventlive.event_log_caught() c;
         if v_lower is not null then
             v_aside := v_default;
@@ -87,6 +89,13 @@ begin
     select null::uuid, null::uuid[], 'drop ' || e.name, e.events
       from eventlive.expired_event_log_tables() e
      where e.needed_by is null;
+    if v_left is not null then
+        return query
+        select null::uuid, null::uuid[], s.step, s.amount
+          from pg_class c
+         cross join lateral (values ('check', 0::bigint), ('attach', greatest(c.reltuples, 0)::bigint)) as s (step, amount)
+         where c.oid = v_left;
+    end if;
     return query
     select null::uuid, null::uuid[], 'tell', 0::bigint where exists (select from eventlive.event_log_obstacles());
 end

@@ -103,7 +103,7 @@ BROKEN: dict[str, tuple[Plant, str]] = {
         "was registered without being asked",
     ),
     "a batch refreshes everybody": (
-        ("webinar_presence_ping_many", "and p.user_id = a.user_id\n         where p.last", "where p.last"),
+        ("webinar_presence_ping_many", "where p.ctid = d.place", "where p.webinar_id = _webinar_id"),
         "(wrote what is not its own: webinar_live_presence|more than one row)",
     ),
     "the settings of a draft are shown": (

@@ -154,7 +154,7 @@ _NO_CODE = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
     [
         ("webinar_live_presence", "joined_at", ["sql/30_rpc/webinar_participants.sql"]),
         ("registrations", "ejected_at", []),
-        ("registrations", "nickname", []),
+        ("registrations", "nickname", ["sql/30_rpc/webinar_participants.sql"]),
     ],
 )
 def test_no_place_that_names_a_column_goes_unseen(table: str, column: str, of_subqueries: list[str]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from eventlive_db.lint.db.run import lint_database
@@ -221,6 +222,32 @@ def test_the_step_is_not_taken_back_while_a_part_of_the_log_is_aside(log: EventL
     assert "aside" in log.names()
     downgrade(Options(log.db.dsn, discard_data=True), "0009")
     assert "aside" in log.names()
+
+
+SPOILT = {
+    "says no time": 'comment on table {} is \'["2026-02-30 00:00:00+00","2026-03-01 00:00:00+00")\'',
+    "says an end before its beginning": (
+        'comment on table {} is \'["2026-03-01 00:00:00+00","2026-02-01 00:00:00+00")\''
+    ),
+    "cannot be attached": "alter table {} add note text",
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_neither_is_it_while_what_is_aside_has_to_be_mended(log: EventLog, spoilt: str) -> None:
+    log.do("swap")
+    log.partition("-900 days", "-850 days")
+    log.write("-825 days", "aside")
+    log.set(event_log_retention_days=2000)
+    log.do("swap")
+    log.as_owner(SPOILT[spoilt].format("eventlive.event_access_logs_draining"))
+    with pytest.raises(StatementError, match="on their way back into the visit log") as caught:
+        downgrade(Options(log.db.dsn, discard_data=True), "0009")
+    assert "call eventlive.run_job('rotate_event_logs')" in str(caught.value)
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="event_access_logs_draining"):
+        log.rotate()
+    log.as_owner("alter table eventlive.event_access_logs_draining rename to archive")
+    downgrade(Options(log.db.dsn, discard_data=True), "0009")
 
 
 @pytest.mark.parametrize("moment", ["rotated", "aside", "past"])

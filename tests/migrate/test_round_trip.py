@@ -238,6 +238,29 @@ def test_an_own_value_of_the_longest_interval_stays(empty_database: str) -> None
     assert ask(dsn, query) == [(120, 300)]
 
 
+def test_the_longest_interval_goes_as_far_as_an_audience_may(empty_database: str) -> None:
+    """Up, to a day for all that had the default; down, to what is allowed there, also for a webinar's own."""
+    dsn = empty_database
+    key = "fallback_poll_max_interval_s"
+    query = (
+        f"select s.value, s.default_value, s.max_value, w.settings -> '{key}', l.settings -> '{key}'"
+        f" from eventlive.settings s, eventlive.webinars w join eventlive.webinar_live l on l.webinar_id = w.id"
+        f" where s.key = '{key}' order by w.slug"
+    )
+    upgrade(Options(dsn), "0011")
+    run(dsn, f"insert into eventlive.webinars (slug, settings) values ('a', '{{}}'), ('b', '{{\"{key}\": 60}}')")
+    upgrade(Options(dsn), "0012")
+    assert ask(dsn, query) == [(86400, 86400, 86400, None, 86400), (86400, 86400, 86400, 60, 60)]
+
+    run(dsn, f"update eventlive.webinars set settings = '{{\"{key}\": 50000}}' where slug = 'b'")
+    downgrade(Options(dsn), "0011")
+    assert ask(dsn, query) == [(3600, 3600, 7200, None, 3600), (3600, 3600, 7200, 7200, 7200)]
+    upgrade(Options(dsn), "0012")
+    run(dsn, f"select eventlive.set_setting('{key}', '10000')")
+    downgrade(Options(dsn), "0011")
+    assert ask(dsn, query) == [(7200, 3600, 7200, None, 7200), (7200, 3600, 7200, 7200, 7200)]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

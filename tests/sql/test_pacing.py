@@ -55,7 +55,7 @@ SLOW: dict[str, object] = {"presence_target_rps": 1, "heartbeat_target_rps": 1, 
         pytest.param(SLOW, 119, 0, (120, 300, 119), id="just below the target rate of pings"),
         pytest.param(SLOW, 240, 0, (240, 300, 240), id="audience over target"),
         pytest.param(SLOW, 240, 260, (240, 500, 500), id="guests beat and poll but do not ping"),
-        pytest.param(SLOW, 9000, 0, (600, 1800, 3600), id="never above the maximum"),
+        pytest.param({**SLOW, "fallback_target_rps": 0.1}, 9000, 0, (600, 1800, 86400), id="never above the maximum"),
         pytest.param({**SLOW, "presence_target_rps": 0.1}, 30, 0, (300, 300, 30), id="less than one a second"),
         pytest.param(
             {**SLOW, "presence_ping_interval_s": 700}, 900, 0, (700, 900, 900), id="a base above the maximum stays"

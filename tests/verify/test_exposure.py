@@ -151,6 +151,96 @@ def test_what_somebody_else_shows_to_nobody_or_nothing_of_is_theirs(db: Eventliv
     assert report.verdict is Verdict.GO, report.checks
 
 
+OWNERS = "create view public.inner_v as select * from eventlive.registrations;"
+ASKERS = "create view public.inner_v with (security_invoker = on) as select * from eventlive.registrations;"
+DEFINER = """
+    create function public.inner_f() returns setof text language plpgsql security definer
+    as $$ begin return query select slug from EventLive.webinars; end $$;
+"""
+ROUNDABOUT = {
+    "a view of a view": OWNERS + "create view eventlive_api.leak as select * from public.inner_v",
+    "three views": (
+        OWNERS
+        + "create view public.second as select * from public.inner_v;"
+        + "create view eventlive_api.leak as select user_id from public.second"
+    ),
+    "a view in a subquery": (
+        OWNERS + "create view eventlive_api.leak as select (select count(*) from public.inner_v) as registered"
+    ),
+    "a materialized view of a view": (
+        OWNERS + "create materialized view eventlive_api.leak as select * from public.inner_v"
+    ),
+    "a view of a materialized view": (
+        "create materialized view public.inner_m as select * from eventlive.registrations;"
+        "create view eventlive_api.leak as select * from public.inner_m"
+    ),
+    "with the rights of who asks, who may read the inner one": (
+        OWNERS
+        + "grant select on public.inner_v to anon;"
+        + "create view eventlive_api.leak with (security_invoker = on) as select * from public.inner_v"
+    ),
+    "a view of a function": DEFINER + "create view eventlive_api.leak as select * from public.inner_f()",
+    "a view of a view of a function": (
+        DEFINER
+        + "create view public.inner_v as select * from public.inner_f() f;"
+        + "create view eventlive_api.leak as select * from public.inner_v"
+    ),
+}
+SPELLED = {
+    "capitals": "select count(*) from EventLive.registrations",
+    "quotes": 'select count(*) from "eventlive"."registrations"',
+    "a view": "select count(*) from public.Inner_V",
+    "a view of a view": 'select count(*) from "Second-v"',
+}
+
+
+@pytest.mark.parametrize("statement", ROUNDABOUT.values(), ids=list(ROUNDABOUT))
+def test_a_view_shows_what_it_comes_to_by_a_roundabout_way(db: EventliveDatabase, statement: str) -> None:
+    db.admin.execute(statement.encode())
+    assert look(db, "functions").verdict is Verdict.GO
+    db.admin.execute("grant select on eventlive_api.leak to anon")
+    report = look(db, "functions")
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert check_of(report, "of others").says.endswith("for all who are signed in: leak")
+
+
+@pytest.mark.parametrize("query", SPELLED.values(), ids=list(SPELLED))
+def test_a_function_shows_what_it_names_however_that_is_spelled(db: EventliveDatabase, query: str) -> None:
+    db.admin.execute(f'{OWNERS} create view public."Second-v" as select * from public.inner_v'.encode())
+    db.admin.execute(
+        f"create function eventlive_api.leak() returns bigint language plpgsql security definer"
+        f" as $$ begin return ({query}); end $$".encode()
+    )
+    report = look(db, "functions")
+    assert report.verdict is Verdict.COULD_NOT_TELL
+    assert check_of(report, "of others").says.endswith("for all who are signed in: leak")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        ASKERS + "create view eventlive_api.ours as select * from public.inner_v",
+        OWNERS + "create view eventlive_api.ours with (security_invoker = on) as select * from public.inner_v",
+        "create view eventlive_api.ours as select * from eventlive_api.webinars",
+        DEFINER
+        + "revoke execute on function public.inner_f() from public;"
+        + "create view eventlive_api.ours as select * from public.inner_f()",
+        """
+        create table public.t (a int);
+        create view public.inner_v as select * from public.t;
+        create view eventlive_api.ours as select * from public.inner_v
+        """,
+    ],
+    ids=["row security holds", "nobody's inner view", "a view of ours", "nobody's function", "not ours"],
+)
+def test_a_roundabout_way_that_shows_nobody_anything_of_ours_is_no_matter(
+    db: EventliveDatabase, statement: str
+) -> None:
+    db.admin.execute(f"{statement}; grant select on eventlive_api.ours to anon, authenticated".encode())
+    report = look(db, "functions")
+    assert report.verdict is Verdict.GO, report.checks
+
+
 def test_functions_of_somebody_else_in_the_exposed_schema_are_theirs(db: EventliveDatabase) -> None:
     db.admin.execute("create function eventlive_api.ours() returns int language sql return 1")
     assert look(db, "functions").verdict is Verdict.GO
