@@ -15,6 +15,7 @@ from psycopg.pq import TransactionStatus
 from eventlive_db.client.async_sources import Connection, Dsn, Lent, Pool, Pooled, Source
 from eventlive_db.client.attempts import arun
 from eventlive_db.client.calls import API_SCHEMA, Call
+from eventlive_db.client.cancelling import cancellations, end_if_cancelled
 from eventlive_db.client.errors import READ_ONLY, CannotConnectError, from_psycopg, no_connection, raise_failure
 from eventlive_db.client.exchange import exchange, is_in_pipeline, require_success, value_of
 from eventlive_db.client.identity import Identity
@@ -130,10 +131,14 @@ class AsyncClient:
         return await arun(identity, lambda who: self._once(request, who), self._resilience, repeatable=repeatable)
 
     async def _once(self, request: Call[Reply], identity: Identity) -> Reply:
+        before = cancellations()
         try:
-            # A caller's connection may be used elsewhere too: from the look at its state to the last answer it is ours.
-            async with self._source.connection() as connection, held(connection, self._timeout_s):
-                return request.read(await self._on(connection, request, identity))
+            async with self._source.connection() as connection:
+                end_if_cancelled(before)  # a pool may have lost it; nothing is sent for who has gone
+                # A caller's connection may be used elsewhere too: from the look at its state to the last answer it is
+                # ours.
+                async with held(connection, self._timeout_s):
+                    return request.read(await self._on(connection, request, identity))
         except psycopg.Error as error:  # there was no connection, so nothing was sent
             raise no_connection(error) from error
 
@@ -200,7 +205,8 @@ async def held(connection: Connection, timeout_s: float | None) -> AsyncIterator
         ValueError: Somebody else has held it for so long; a COPY or stream of the same task always does.
     """
     try:
-        await asyncio.wait_for(connection.lock.acquire(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await connection.lock.acquire()
     except TimeoutError:
         msg = "the connection is busy with another statement: finish that, then call"
         raise ValueError(msg) from None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from eventlive_db.client.cancelling import cancellations, end_if_cancelled
 from eventlive_db.client.errors import CircuitOpenError, EventliveError
 from eventlive_db.client.resilience import Attempts, Resilience
 
@@ -63,8 +64,10 @@ async def arun(
     repeatable: bool,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Reply:
-    """:func:`run`, awaited."""
+    """:func:`run`, awaited; a cancellation is passed on, also where what is awaited loses it."""
+    before = cancellations()
     caller = await who()
+    end_if_cancelled(before)
     attempts = resilience.start(repeatable)
     maybe_done = False
     while True:
@@ -74,6 +77,7 @@ async def arun(
             # Whatever comes of this try, an earlier one may have been done.
             maybe_done = error.maybe_done = error.maybe_done or maybe_done
             delay_s = attempts.failed(error)
+            end_if_cancelled(before)
             if delay_s is None:
                 raise
             failure = error
@@ -82,9 +86,11 @@ async def arun(
             raise
         else:
             attempts.succeeded()
+            end_if_cancelled(before)
             return reply
         await sleep(delay_s)
         caller = await who()
+        end_if_cancelled(before)
         _again(attempts, failure)
 
 

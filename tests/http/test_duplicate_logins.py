@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,10 @@ class Screen:
         """One heartbeat."""
         return self.caller.call(rpc.webinar_session_heartbeat(self.webinar_id, self.session_id))
 
+    def ping(self) -> None:
+        """One ping, as a browser sends them beside its heartbeats."""
+        self.caller.call(rpc.webinar_presence_ping(self.webinar_id))
+
 
 @dataclass
 class Home:
@@ -60,6 +65,11 @@ class Home:
     webinar_id: UUID
     user_id: UUID
     screens: list[Screen]
+
+    def another(self) -> Screen:
+        """One more page, on the last device."""
+        self.screens.append(Screen(self.screens[-1].caller, self.webinar_id, new_id()))
+        return self.screens[-1]
 
     def events(self) -> Counter[str]:
         """What the visit log has of the user, by event."""
@@ -81,7 +91,7 @@ class Home:
         return [(screen, screen.beat()) for screen in self.screens if screen.session_id in known]
 
     def winner(self) -> Screen:
-        """The one screen that watches; each other one that was in is told who took over from it, and when."""
+        """The one screen that watches; each other one, and the visit log, is told who took over from it, and when."""
         states = self.states()
         open_ones = [screen for screen, beat in states if beat.state == "open"]
         assert len(open_ones) == 1
@@ -91,13 +101,26 @@ class Home:
                 self.webinar_id,
             )
         )
+        replaced = {}
         for screen, beat in states:
             if screen is not open_ones[0]:
                 assert (beat.state, beat.next_heartbeat_s) == ("replaced", None)
                 assert beat.replaced_by is not None
                 assert beat.replaced_by != screen.session_id
                 assert beat.exited_at == entered[beat.replaced_by]
+                replaced[screen.session_id] = (str(beat.replaced_by), beat.exited_at)
+        assert self.take_overs() == replaced
         return open_ones[0]
+
+    def take_overs(self) -> dict[UUID, tuple[str | None, datetime]]:
+        """What the visit log has of them: by session who took over from it, and when."""
+        rows = self.door.db.rows(
+            "select session_id, detail ->> 'replaced_by', occurred_at from eventlive.event_access_logs"
+            " where webinar_id = %s and event = 'replaced'",
+            self.webinar_id,
+        )
+        assert len(rows) == len({session_id for session_id, *_ in rows})
+        return {session_id: (replaced_by, at) for session_id, replaced_by, at in rows}
 
 
 @pytest.fixture
@@ -164,6 +187,18 @@ def test_allow_lets_all_of_them_watch(at_home: Any, come_in: Any) -> None:
 
 
 @WAYS_IN
+def test_allow_lets_who_wants_to_take_over(at_home: Any, come_in: Any) -> None:
+    home = at_home("allow")
+    come_in(home)
+    last = home.another()
+    entry = last.enter(take_over=True)
+    assert isinstance(entry, Entry)
+    assert (entry.replaced_sessions, entry.other_sessions) == (SCREENS, ())
+    assert home.winner() is last
+    assert home.events() == {"registered": 1, "entered": SCREENS + 1, "replaced": SCREENS}
+
+
+@WAYS_IN
 def test_reject_keeps_the_first_and_tells_the_others_of_it(at_home: Any, come_in: Any) -> None:
     home = at_home("reject")
     outcomes = come_in(home)
@@ -215,7 +250,7 @@ def test_replace_oldest_keeps_the_one_that_came_last(at_home: Any, come_in: Any)
 
 
 @pytest.mark.parametrize("policy", ["allow", "replace_oldest"])
-def test_a_day_of_heartbeats_makes_no_event(at_home: Any, policy: str) -> None:
+def test_a_day_of_heartbeats_and_pings_makes_no_event(at_home: Any, policy: str) -> None:
     """It was 444,914 in a day: one for each look of a timer. Now it is one for each that something happens."""
     home = at_home(policy)
     one_by_one(home)
@@ -223,28 +258,55 @@ def test_a_day_of_heartbeats_makes_no_event(at_home: Any, policy: str) -> None:
     watching = [screen for screen, beat in home.states() if beat.state == "open"]
     for _ in range(BEATS_A_DAY // 12):
         home.door.db.shift_time("300 seconds")
+        for screen in watching:
+            screen.ping()
         assert {screen.beat().state for screen in watching} == {"open"}
     assert home.events() == before
 
 
-def test_an_event_that_a_heartbeat_makes_is_seen(at_home: Any) -> None:
+@contextmanager
+def broken(home: Home, function: str, old: str, new: str) -> Iterator[None]:
+    """Break a function for as long as the block goes: its database is shared with other tests."""
+    original = home.door.db.value("select pg_get_functiondef(%s::regproc)", f"eventlive.{function}")
+    try:
+        break_function(home.door.db, function, old, new)
+        yield
+    finally:
+        home.door.db.admin.execute(original.encode())
+
+
+@pytest.mark.parametrize("function", ["webinar_session_heartbeat", "webinar_presence_ping"])
+@pytest.mark.parametrize("screen", [0, TABS], ids=["tab", "device"])
+def test_an_event_that_a_timer_makes_is_seen(at_home: Any, function: str, screen: int) -> None:
     home = at_home("allow")
     one_by_one(home)
     before = home.events()
-    original = home.door.db.value("select pg_get_functiondef('eventlive.webinar_session_heartbeat'::regproc)")
-    try:
-        break_function(
-            home.door.db,
-            "webinar_session_heartbeat",
-            "    if v_alone then\n",
-            "    insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id)"
-            " values (_webinar_id, v_now, 'entered', v_user_id);\n    if v_alone then\n",
-        )
+    logs = (
+        "    insert into eventlive.event_access_logs (webinar_id, occurred_at, event, user_id)"
+        " values (_webinar_id, v_now, 'entered', v_user_id);\n    if v_alone then\n"
+    )
+    with broken(home, function, "    if v_alone then\n", logs):
         home.door.db.shift_time("300 seconds")
-        home.screens[0].beat()
+        home.screens[screen].ping()
+        home.screens[screen].beat()
         assert home.events() != before
-    finally:
-        home.door.db.admin.execute(original.encode())
+
+
+def test_a_visit_log_that_does_not_say_who_took_over_is_seen(at_home: Any) -> None:
+    home = at_home("replace_oldest")
+    with broken(home, "close_sessions", ", 'replaced_by', c.replaced_by", ""):
+        one_by_one(home)
+        with pytest.raises(AssertionError):
+            home.winner()
+
+
+def test_a_take_over_that_allow_does_not_make_is_seen(at_home: Any) -> None:
+    home = at_home("allow")
+    with broken(home, "webinar_enter", "_policy <> 'allow' or _take_over", "_policy <> 'allow'"):
+        one_by_one(home)
+        home.another().enter(take_over=True)
+        with pytest.raises(AssertionError):
+            home.winner()
 
 
 def test_the_conflict_is_told_as_a_page_can_show_it(at_home: Any) -> None:

@@ -24,7 +24,8 @@ def plan(kind: str, *, http: bool = False, **changes: object) -> Plan:
     """
     if kind not in {"installed", "embedded"}:
         pytest.skip("needs a server of its own: --pg-kind embedded or installed")
-    usual: dict[str, object] = {"viewers": 30, "minutes": 3, "speed": 60, "history": 20_000, "connections": 4}
+    usual: dict[str, object] = {"viewers": 30, "minutes": 3, "speed": 60, "history": 20_000}
+    usual |= {"connections": 4, "margin_s": 60}
     if http:
         try:
             usual |= {"ways": (POSTGREST, PSYCOPG), "postgrest": http_parts.postgrest()}

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from eventlive_db.load.report import ResultsError, html_page, write_report
 from tests.load.report_sample import (
@@ -188,6 +190,12 @@ def test_a_wrong_value_is_refused_wherever_it_stands() -> None:
             assert str(path[0]) in str(refused.value)
 
 
+def one_line(*values: float | None, log: bool = False, limit: float | None = None) -> dict[str, Any]:
+    """A plot with one value a second."""
+    lines = [{"name": "a", "values": list(values)}]
+    return {"title": "a", "unit": "B", "log": log, "limit": limit, "t": list(range(len(values))), "lines": lines}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -195,6 +203,10 @@ def test_a_wrong_value_is_refused_wherever_it_stands() -> None:
         ({"at": "yesterday"}, "at is not a time as ISO 8601 has it"),
         ({"duration_s": -1}, "duration_s is less than zero"),
         ({"marks": None}, "marks is missing, not a list"),
+        ({"duration_s": 1e308}, "duration_s is too large"),
+        ({"plots": [{**long_plot(), "limit": -1.5e308}]}, "plots[0].limit is too large"),
+        ({"plots": [one_line(1, 1e308)]}, "plots[0].lines[0].values[1] is too large"),
+        ({"plots": [one_line(1, -1e308)]}, "plots[0].lines[0].values[1] is too large"),
         ({"plots": [{**long_plot(), "t": [2, 1]}]}, "plots[0].t goes back in time"),
         ({"plots": [{**long_plot(), "t": [1, 2]}]}, "plots[0].lines[0].values has 29760 values for 2 times"),
         (
@@ -202,7 +214,7 @@ def test_a_wrong_value_is_refused_wherever_it_stands() -> None:
             "marks[0].source is none of measured, computed",
         ),
     ],
-    ids=["format", "at", "duration", "missing", "back", "uneven", "source"],
+    ids=["format", "at", "duration", "missing", "long", "far", "high", "low", "back", "uneven", "source"],
 )
 def test_what_is_wrong_is_named_with_its_place(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ResultsError, match=re.escape(told)) as refused:
@@ -232,8 +244,27 @@ def test_what_are_no_results_at_all_is_refused(results: Any) -> None:
         {"t": [0, 1], "log": True, "limit": 0, "lines": [{"name": "a", "values": [0, -1]}]},
         {"t": [0, 1], "log": True, "limit": 5, "lines": [{"name": "a", "values": [0, 1e-12]}]},
         {"t": [0, 1e9], "lines": [{"name": "a", "values": [1e300, -1e300]}]},
+        {"t": [0, 1], "log": True, "limit": 1e300, "lines": [{"name": "a", "values": [1e-299, 1e300]}]},
+        {"t": [0, 1], "lines": [{"name": "a", "values": [0, 5e-324]}]},
+        {"t": [0, 1], "log": True, "lines": [{"name": "a", "values": [0, 5e-324]}]},
+        {"t": [0, 1], "limit": 1e-140, "lines": [{"name": "a", "values": [0, 0]}]},
+        {"t": [0, 5e-324], "lines": [{"name": "a", "values": [0, 1]}]},
     ],
-    ids=["empty", "no lines", "no values", "one", "same", "nothing to log", "tiny", "huge"],
+    ids=[
+        "empty",
+        "no lines",
+        "no values",
+        "one",
+        "same",
+        "nothing to log",
+        "tiny",
+        "huge",
+        "all powers of ten",
+        "next to nothing",
+        "next to nothing to log",
+        "a tiny limit",
+        "no time",
+    ],
 )
 def test_odd_plots_are_drawn_or_said_to_be_empty(plot: dict[str, Any]) -> None:
     shown = html_page(small(plots=[{"title": "odd", "unit": "B", "log": False, "limit": None, **plot}], events=[]))
@@ -243,3 +274,23 @@ def test_odd_plots_are_drawn_or_said_to_be_empty(plot: dict[str, Any]) -> None:
     empty = not any(value is not None for line in plot["lines"] for value in line["values"])
     assert ("No values were taken." in shown) == empty
     assert bool(drawn_points(shown, 0) if not empty else []) != empty
+
+
+ANY = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.none() | ANY, min_size=1, max_size=4), st.none() | ANY, st.booleans())
+@example([1e308], None, False)
+@example([1e308, -1e308], None, True)
+@example([5e-324, 1e300], None, True)
+def test_whatever_the_numbers_a_plot_is_drawn_or_refused(
+    values: list[float | None], limit: float | None, log: bool
+) -> None:
+    results = small(plots=[one_line(*values, limit=limit, log=log)], events=[])
+    if any(abs(number) > 1e300 for number in (*values, limit) if number is not None):
+        with pytest.raises(ResultsError, match="is too large"):
+            html_page(results)
+        return
+    shown = html_page(results)
+    assert not re.search(r'"-?(nan|inf)\b', shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from eventlive_db.client import rpc
 from eventlive_db.client.calls import Call
 from eventlive_db.client.errors import ForbiddenError
+from eventlive_db.client.replies import Heartbeat
 from eventlive_db.load.results_parts import Mark
 from eventlive_db.load.scenarios.figures import (
     block_marks,
@@ -30,7 +32,9 @@ from eventlive_db.load.scenarios.plan import DIVIDED, MULTIPLIED, scaled
 from eventlive_db.load.scenarios.sampler import Sample, Statement
 
 PING = "webinar_presence_ping"
+BEAT = "webinar_session_heartbeat"
 BOUNDS = dict.fromkeys(DIVIDED, (120.0, 1.0, 3600.0)) | dict.fromkeys(MULTIPLIED, (100.0, 0.1, 1e5))
+BOUNDS |= {"message_rate_limit": (10.0, 1.0, 1000.0)}
 
 
 def done(at: float, took: float = 0.01, token: str | None = None, function: str = PING, webinar: str = "a") -> Done:
@@ -49,11 +53,21 @@ def test_faster_is_shorter_intervals_and_higher_rates_and_what_cannot_follow_is_
     found = scaled(BOUNDS, 10)
     assert {found.settings[key] for key in DIVIDED} == {12.0}
     assert {found.settings[key] for key in MULTIPLIED} == {1000.0}
-    assert found.held == ()
+    assert found.held == {}
     held = scaled(BOUNDS, 1000)
     assert {held.settings[key] for key in DIVIDED} == {1.0}
-    assert len(held.held) == len(DIVIDED)
+    assert set(held.held) == set(DIVIDED)
     assert scaled(BOUNDS, 1).settings == {}
+
+
+@pytest.mark.parametrize(("speed", "limit"), [(30, None), (40, 14), (60, 20), (3000, 1000), (1e6, 1000)])
+def test_where_the_window_of_messages_is_held_more_of_them_are_let_in(speed: float, limit: int | None) -> None:
+    found = scaled(BOUNDS | {"message_rate_window_s": (30.0, 1.0, 3600.0)}, speed)
+    assert found.settings.get("message_rate_limit") == limit
+    if limit is not None:
+        # At least as many a second as in life, but for the bound that it has itself.
+        assert limit / found.settings["message_rate_window_s"] >= min(10 / 30 * speed, 1000)
+        assert f"so message_rate_limit is {limit}, not 10" in found.held["message_rate_window_s"]
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=60), st.floats(0.1, 50))
@@ -64,7 +78,7 @@ def test_the_worst_window_has_as_many_as_any(times: list[float], window_s: float
 
 
 def test_a_ledger_has_every_call_with_what_was_wrong() -> None:
-    times = iter([0.0, 10.0, 10.5, 20.0, 21.0])
+    times = iter([0.0, 10.0, 10.5, 20.0, 21.0, 30.0, 30.5, 40.0, 40.5])
     ledger = Ledger(clock=lambda: next(times))
     ledger.begin()
 
@@ -74,18 +88,28 @@ def test_a_ledger_has_every_call_with_what_was_wrong() -> None:
         async def call(self, request: Call[Any]) -> Any:
             if request.arguments["_webinar_id"] == refused:
                 raise ForbiddenError(403, "not_registered")
+            return next(beats) if request.function == BEAT else None
 
+    beats = (
+        Heartbeat(state=state, next_heartbeat_s=None, server_time=datetime.now(UTC), settings_version="")
+        for state in ("open", "expired")
+    )
     kept = Kept(Caller(), ledger, "psycopg", "a")
 
     async def main() -> None:
         await kept.call(rpc.webinar_presence_ping(uuid4()))
         with pytest.raises(ForbiddenError):
             await kept.call(rpc.webinar_presence_ping(refused))
+        for _ in range(2):
+            await kept.call(rpc.webinar_session_heartbeat(uuid4(), uuid4()))
 
     asyncio.run(main())
     assert ledger.done == [
         Done(10.5, 0.5, PING, "psycopg", "a"),
         Done(21.0, 1.0, PING, "psycopg", "a", "not_registered", 403),
+        Done(30.5, 0.5, BEAT, "psycopg", "a"),
+        # Answered, and yet not as somebody who watches should be.
+        Done(40.5, 0.5, BEAT, "psycopg", "a", "session_expired"),
     ]
 
 
@@ -105,8 +129,9 @@ def test_a_part_of_a_ledger_is_of_a_function_a_webinar_and_a_time() -> None:
         (latency_mark([], "ping", 0.5), False),
         (status_mark([done(1)]), True),
         (status_mark([done(1, token="not_registered")]), False),
-        (status_mark([done(1, token="not_registered")], frozenset({"not_registered"})), True),
-        (status_mark([done(1, token="busy")], frozenset({"not_registered"})), False),
+        (status_mark([done(1, token="not_registered")], lambda call: call.function == PING), True),
+        (status_mark([done(1, token="not_registered", function=BEAT)], lambda call: call.function == PING), False),
+        (status_mark([done(1, token="session_expired", function=BEAT)]), False),
         (request_mark(Ledger(done=[done(n / 1000) for n in range(9_999)]), 1), True),
         (request_mark(Ledger(done=[done(n / 1000) for n in range(10_000)]), 1), False),
         # Ten times as fast, a minute is six seconds.

@@ -85,7 +85,7 @@ def hall(open_copy: Callable[[str], EventliveDatabase], assembled: str) -> Event
     return open_copy(assembled)
 
 
-HERE = {"webinar_id": WEBINAR}
+HERE: dict[str, object] = {"webinar_id": WEBINAR}
 TEN = [USER, *(UUID(int=n) for n in range(9))]
 MINE = {**HERE, "session_id": SESSION}
 CALLS: dict[str, tuple[str, str, dict[str, object]]] = {

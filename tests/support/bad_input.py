@@ -200,7 +200,7 @@ OUT_OF_BOUNDS: list[tuple[str, str, dict[str, object], str]] = [
     ("webinar_message_post", "body-empty", {"body": ""}, "invalid_argument"),
     ("webinar_message_post", "body-blank", {"body": " \n\t "}, "invalid_argument"),
     ("webinar_message_post", "body-no-break-space", {"body": "\u00a0"}, "invalid_argument"),
-    ("webinar_message_post", "body-that-shows-nothing", {"body": "\u200b \u2028\u3000\ufe0f\ufeff"}, "invalid_argument"),
+    ("webinar_message_post", "body-that-shows-nothing", {"body": "\u200b \u2028\u3000\ufeff"}, "invalid_argument"),
     ("webinar_message_post", "body-of-2001", {"body": "x" * 2001}, "invalid_argument"),
     ("webinar_message_post", "overlong-body", {"body": MEGABYTE}, "invalid_argument"),
     ("webinar_message_post", "control-characters", {"body": CONTROL}, "invalid_argument"),

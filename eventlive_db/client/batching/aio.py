@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +14,7 @@ from eventlive_db.client import rpc
 from eventlive_db.client.batching.counts import Book, Counts, OnError, OnNotRegistered
 from eventlive_db.client.batching.pending import Batch, Pending
 from eventlive_db.client.callers import AsyncCaller
+from eventlive_db.client.cancelling import cancellations, end_if_cancelled
 from eventlive_db.client.errors import EventliveError, UnavailableError
 
 
@@ -119,8 +121,10 @@ class AsyncPingBatcher:
         await self.close()
 
     async def _work(self) -> None:
+        before = cancellations()
         try:
             while len(self._pending) or not self._closing:
+                end_if_cancelled(before)
                 self._changed.clear()
                 batch = self._pending.take(self._clock(), closing=self._closing)
                 if batch is not None:
@@ -133,10 +137,9 @@ class AsyncPingBatcher:
     async def _wait(self) -> None:
         """Wait for a ping, or until the next batch is due."""
         due_at = self._asleep_until = self._pending.due_at(closing=self._closing)
-        try:
-            await asyncio.wait_for(self._changed.wait(), None if due_at is None else max(due_at - self._clock(), 0.0))
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if due_at is None else max(due_at - self._clock(), 0.0)):
+                await self._changed.wait()
 
     async def _send(self, batch: Batch) -> None:
         try:

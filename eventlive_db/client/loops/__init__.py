@@ -16,7 +16,8 @@ waited for it. Two shells make the calls: tasks of asyncio, and one thread with 
 from eventlive_db.client.loops.aio import FallbackPoller, HeartbeatLoop
 from eventlive_db.client.loops.pace import Pace
 from eventlive_db.client.loops.schedule import Ended, HeartbeatSchedule, PollReply, PollSchedule, Schedule
-from eventlive_db.client.loops.threads import ThreadedFallbackPoller, ThreadedHeartbeatLoop
+from eventlive_db.client.loops.threads import ThreadedHeartbeatLoop
+from eventlive_db.client.loops.threads_polls import ThreadedFallbackPoller
 from eventlive_db.client.loops.timekeeper import LoopThreads
 
 __all__ = [

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from eventlive_db.client.callers import AsyncCaller
 from eventlive_db.client.calls import Call
+from eventlive_db.client.cancelling import cancellations, end_if_cancelled
 from eventlive_db.client.errors import EventliveError
 from eventlive_db.client.loops.pace import Pace
 from eventlive_db.client.loops.schedule import STOPPED, Ended, HeartbeatSchedule, PollReply, PollSchedule
-from eventlive_db.client.loops.work import HeartbeatWork, PollWork, Work, tell
+from eventlive_db.client.loops.work import HeartbeatWork, PollWork, Work, schedule_of_polls, tell
 from eventlive_db.client.replies import Entry, Heartbeat
 
 Reply = TypeVar("Reply")
@@ -36,7 +38,7 @@ class _AsyncLoop(Generic[Reply]):
     async def run(self) -> Ended:
         """Call until it is over.
 
-        After a cancellation it may be run again, and goes on.
+        After a cancellation it may be run again, and goes on. A cancellation that the caller has lost ends it too.
 
         Returns:
             Why it is over.
@@ -44,6 +46,7 @@ class _AsyncLoop(Generic[Reply]):
         Raises:
             RuntimeError: It runs already.
         """
+        before = cancellations()
         if self._running is not None:
             msg = "this loop runs already; make another one"
             raise RuntimeError(msg)
@@ -55,7 +58,8 @@ class _AsyncLoop(Generic[Reply]):
             while schedule.ended is None:
                 # Between the ring and this line it may have been paused or stopped.
                 if await self._is_due(loop, schedule.due_at) and schedule.due_at is not None:
-                    await self._call(loop)
+                    await self._call(loop, before)
+                    end_if_cancelled(before)
             return schedule.ended
         finally:
             self._pace.loops -= 1
@@ -80,9 +84,13 @@ class _AsyncLoop(Generic[Reply]):
         """End it: no further call; one that is under way is finished, and its reply ignored."""
         self._work.schedule.end(STOPPED)
         self._wake_up()
+        self._tell()
 
     async def _taken(self, reply: Reply) -> None:
         """Hand the reply on."""
+
+    def _tell(self) -> None:
+        """There was a reply, or it is over."""
 
     async def _is_due(self, loop: asyncio.AbstractEventLoop, due_at: float | None) -> bool:
         """Wait; false where something else woke it up."""
@@ -96,16 +104,18 @@ class _AsyncLoop(Generic[Reply]):
             if timer is not None:
                 timer.cancel()
 
-    async def _call(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _call(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         schedule = self._work.schedule
         try:
             reply = await self._caller.call(self._work.request())
         except EventliveError as error:
             tell(self._on_error, error, schedule.failed(loop.time(), error))
-            return
-        if schedule.ended is None:
-            await self._taken(reply)
-            self._work.replied(loop.time(), reply)
+        else:
+            end_if_cancelled(before)
+            if schedule.ended is None:
+                await self._taken(reply)
+                self._work.replied(loop.time(), reply)
+        self._tell()
 
     def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -132,7 +142,7 @@ class HeartbeatLoop(_AsyncLoop[Heartbeat]):
         InvalidCallError: An id is none.
     """
 
-    __slots__ = ("_beats",)
+    __slots__ = ("_beats", "_listeners")
 
     def __init__(
         self,
@@ -145,12 +155,35 @@ class HeartbeatLoop(_AsyncLoop[Heartbeat]):
         on_error: OnError | None = None,
     ) -> None:
         self._beats = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
+        self._listeners: tuple[Callable[[], object], ...] = ()
         super().__init__(caller, self._beats, pace, on_error)
 
     @property
-    def fallback_poll_s(self) -> float:
-        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session."""
+    def fallback_poll_s(self) -> float | None:
+        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session.
+
+        ``None`` before the first heartbeat was answered: do not poll yet. A :class:`FallbackPoller` that is given the
+        heartbeats keeps it.
+        """
         return self._beats.schedule.fallback_poll_s
+
+    @property
+    def schedule(self) -> HeartbeatSchedule:
+        """When it beats."""
+        return self._beats.schedule
+
+    @contextlib.contextmanager
+    def heard_by(self, listener: Callable[[], object]) -> Iterator[None]:
+        """Within the block, tell a listener of each reply, and of the end."""
+        self._listeners = (*self._listeners, listener)
+        try:
+            yield
+        finally:
+            self._listeners = tuple(other for other in self._listeners if other != listener)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     @classmethod
     def after_entry(
@@ -171,12 +204,17 @@ class FallbackPoller(_AsyncLoop[ReplyOfPoll]):
         handle: Takes the messages, in order. Messages it did not take are asked for again: an exception of it ends
             :meth:`run`, and the cursor stays.
         cursor: Where to begin.
-        schedule: When.
+        schedule: When; for whoever has heartbeats, these say it.
+        beats: The heartbeats of the reader's session, which have to run: it does not poll until one was answered, and
+            then as often as that said. Where they end before, it ends with them.
         pace: Shared by pollers that may be resumed together.
         on_error: Told of each error, and of the delay before the next call in seconds, ``None`` when it is over.
+
+    Raises:
+        ValueError: Both a schedule and heartbeats.
     """
 
-    __slots__ = ("_handle", "_polls")
+    __slots__ = ("_beats", "_handle", "_polls")
 
     def __init__(
         self,
@@ -186,17 +224,33 @@ class FallbackPoller(_AsyncLoop[ReplyOfPoll]):
         cursor: int = 0,
         schedule: PollSchedule | None = None,
         *,
+        beats: HeartbeatLoop | None = None,
         pace: Pace | None = None,
         on_error: OnError | None = None,
     ) -> None:
-        self._polls = PollWork(poll, cursor, schedule or PollSchedule())
+        self._polls = PollWork(poll, cursor, schedule_of_polls(schedule, None if beats is None else beats.schedule))
         self._handle = handle
+        self._beats = beats
         super().__init__(caller, self._polls, pace, on_error)
 
     @property
     def cursor(self) -> int:
         """What was taken so far."""
         return self._polls.cursor
+
+    async def run(self) -> Ended:
+        """Poll until it is over; see :meth:`HeartbeatLoop.run`."""
+        if self._beats is None:
+            return await super().run()
+        with self._beats.heard_by(self._begin):
+            return await super().run()
+
+    def _begin(self) -> None:
+        """Where it waits for the first heartbeat: see whether it may begin."""
+        schedule = self._polls.schedule
+        if self._running is not None and not schedule.begun:
+            schedule.begin(self._running.time())
+            self._wake_up()
 
     async def _taken(self, reply: ReplyOfPoll) -> None:
         if reply.messages:

@@ -2,7 +2,8 @@
 
 The rules, where ``I`` is the interval that the server issued last:
 
-* The first call comes after a random part of ``I``, or when the reply to entering said.
+* The first call comes after a random part of ``I``, or when the reply to entering said. Who has a session does not poll
+  before its first heartbeat was answered: only then the server has said an ``I`` for polls that fits the audience.
 * After a reply the next call comes when the reply says.
 * After a failure it comes after ``uniform(0, min(4, 2^n) I)``, n = 1 for the first: full jitter whose mean is ``I`` or
   more, so that a population that fails together calls no more often than one that does not, and comes back spread
@@ -31,8 +32,8 @@ from eventlive_db.client.resilience.backoff import usual_random
 
 _CAP = 4.0
 """No window after a failure, and no interval after 429, is longer than so many issued intervals."""
-_POLL_S = 10.0
-"""How often to poll until the server has said it: the setting ``fallback_poll_interval_s``."""
+_USUAL_S = 300.0
+"""Until the server has said it: the setting ``session_heartbeat_interval_s``."""
 _LIFETIME = 2.5
 """A session expires so many issued intervals after its last heartbeat: the setting ``expiry_factor``."""
 _SAFE = 0.9
@@ -139,6 +140,11 @@ class Schedule:
         return None if self.paused or self.ended else self._due_at
 
     @property
+    def begun(self) -> bool:
+        """Whether it is known when the first call comes."""
+        return self._due_at is not None
+
+    @property
     def failures(self) -> int:
         """Calls in a row that failed, or that a breaker did not let through."""
         return self._failures
@@ -230,14 +236,16 @@ class HeartbeatSchedule(Schedule):
         random: Gives numbers from 0 up to 1.
 
     Attributes:
-        fallback_poll_s: How often the server last said to poll for messages if Realtime is lost, in seconds.
+        fallback_poll_s: How often the server last said to poll for messages if Realtime is lost, in seconds; ``None``
+            until it answered a heartbeat. The reply to entering says it for a hall that may not have been counted yet:
+            all who came in at once would poll as often as the first of them may.
     """
 
     __slots__ = ("fallback_poll_s",)
 
     def __init__(
         self,
-        interval_s: float = 300.0,
+        interval_s: float = _USUAL_S,
         first_s: float | None = None,
         *,
         lifetime: float = _LIFETIME,
@@ -245,14 +253,12 @@ class HeartbeatSchedule(Schedule):
         random: Callable[[], float] = usual_random,
     ) -> None:
         super().__init__(interval_s, first_s, lifetime=lifetime, least_s=least_s, random=random)
-        self.fallback_poll_s = _POLL_S
+        self.fallback_poll_s: float | None = None
 
     @classmethod
     def after_entry(cls, entry: Entry, *, random: Callable[[], float] = usual_random) -> HeartbeatSchedule:
         """As the reply to ``webinar_enter`` says."""
-        schedule = cls(entry.next_heartbeat_s, entry.first_heartbeat_s, random=random)
-        schedule.fallback_poll_s = entry.settings.fallback_poll_interval_s
-        return schedule
+        return cls(entry.next_heartbeat_s, entry.first_heartbeat_s, random=random)
 
     def replied(self, now: float, reply: Heartbeat) -> None:
         """A heartbeat was answered."""
@@ -264,6 +270,8 @@ class HeartbeatSchedule(Schedule):
             since_s = now - (self._expires_at - self._lifetime * self.interval_s)
             next_s = self.interval_s if reply.next_heartbeat_s is None else reply.next_heartbeat_s
             self._replied(now, next_s, written=since_s >= _EARLY * self.interval_s)
+            if self.fallback_poll_s is None:  # a server that does not say it
+                self.fallback_poll_s = self.interval_s
 
 
 class PollSchedule(Schedule):
@@ -271,23 +279,37 @@ class PollSchedule(Schedule):
 
     Args:
         interval_s: The interval until the server issues another, in seconds. The larger the audience the longer it has
-            to be: ``HeartbeatSchedule.fallback_poll_s`` is what the server said to this session.
+            to be: who has no heartbeats takes the interval of these, ``session_heartbeat_interval_s``.
         first_s: When the first poll comes, in seconds; ``None``: at random within the interval.
+        beats: The heartbeats of the same session, which say the interval; until the first was answered, :meth:`begin`
+            has to be called again, and where they end before, it ends with them.
         least_s: No reply is followed by a poll sooner than this, in seconds.
         random: Gives numbers from 0 up to 1.
     """
 
-    __slots__ = ()
+    __slots__ = ("_beats",)
 
     def __init__(
         self,
-        interval_s: float = _POLL_S,
+        interval_s: float = _USUAL_S,
         first_s: float | None = None,
         *,
+        beats: HeartbeatSchedule | None = None,
         least_s: float = 1.0,
         random: Callable[[], float] = usual_random,
     ) -> None:
         super().__init__(interval_s, first_s, least_s=least_s, random=random)
+        self._beats = beats
+
+    def begin(self, now: float) -> None:
+        """Start, where the server has said how often; once begun, nothing happens."""
+        if self._beats is None or self.begun:
+            super().begin(now)
+        elif self._beats.fallback_poll_s is not None:
+            self.interval_s = self._beats.fallback_poll_s
+            super().begin(now)
+        elif self._beats.ended is not None:
+            self.end(self._beats.ended)
 
     def replied(self, now: float, reply: PollReply) -> None:
         """A poll was answered, and its messages were taken."""

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 from uuid import UUID
 
 from eventlive_db.client.callers import Caller
-from eventlive_db.client.calls import Call
 from eventlive_db.client.errors import EventliveError
-from eventlive_db.client.loops.schedule import STOPPED, Ended, HeartbeatSchedule, PollReply, PollSchedule
+from eventlive_db.client.loops.schedule import STOPPED, Ended, HeartbeatSchedule
 from eventlive_db.client.loops.timekeeper import LoopThreads
-from eventlive_db.client.loops.work import HeartbeatWork, PollWork, Work, tell
+from eventlive_db.client.loops.work import HeartbeatWork, Work, tell
 from eventlive_db.client.replies import Entry, Heartbeat
 
 _LOG = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply")
-ReplyOfPoll = TypeVar("ReplyOfPoll", bound=PollReply)
 OnError = Callable[[EventliveError, float | None], object]
 OnEnd = Callable[[Ended], object]
 
 
 class ThreadedLoop(Generic[Reply]):
-    """One loop of :class:`LoopThreads`; use :class:`ThreadedHeartbeatLoop` or :class:`ThreadedFallbackPoller`."""
+    """One loop of :class:`LoopThreads`; use :class:`ThreadedHeartbeatLoop` or a poller."""
 
     __slots__ = (
         "_caller",
@@ -146,9 +145,13 @@ class ThreadedLoop(Generic[Reply]):
             self._taken(reply)
             with threads.changed:
                 self._work.replied(threads.clock(), reply)
+            self._tell()
 
     def _taken(self, reply: Reply) -> None:
         """Hand the reply on."""
+
+    def _tell(self) -> None:
+        """There was a reply, or it is over; not under the lock."""
 
     def _go_on(self) -> None:
         due_at = self._work.schedule.due_at
@@ -163,6 +166,7 @@ class ThreadedLoop(Generic[Reply]):
             self._threads.remove(self)
             if self._own:
                 self._threads.shut()
+        self._tell()
         tell(self._on_end, self._work.schedule.ended)
         self._over.set()
 
@@ -183,7 +187,7 @@ class ThreadedHeartbeatLoop(ThreadedLoop[Heartbeat]):
         InvalidCallError: An id is none.
     """
 
-    __slots__ = ("_beats",)
+    __slots__ = ("_beats", "_listeners")
 
     def __init__(
         self,
@@ -197,12 +201,35 @@ class ThreadedHeartbeatLoop(ThreadedLoop[Heartbeat]):
         on_error: OnError | None = None,
     ) -> None:
         self._beats = HeartbeatWork(webinar_id, session_id, schedule or HeartbeatSchedule())
+        self._listeners: list[Callable[[], object]] = []
         super().__init__(caller, self._beats, threads, on_end, on_error)
 
     @property
-    def fallback_poll_s(self) -> float:
-        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session."""
+    def fallback_poll_s(self) -> float | None:
+        """How often to poll for messages if Realtime is lost, in seconds, as the server last said to this session.
+
+        ``None`` before the first heartbeat was answered: do not poll yet. A
+        :class:`~eventlive_db.client.loops.ThreadedFallbackPoller` that is given the heartbeats keeps it.
+        """
         return self._beats.schedule.fallback_poll_s
+
+    @property
+    def schedule(self) -> HeartbeatSchedule:
+        """When it beats."""
+        return self._beats.schedule
+
+    def heard_by(self, listener: Callable[[], object]) -> None:
+        """From now on, tell a listener of each reply, and of the end; on any thread."""
+        self._listeners.append(listener)
+
+    def forget(self, listener: Callable[[], object]) -> None:
+        """Tell it no more."""
+        with contextlib.suppress(ValueError):  # it was forgotten before
+            self._listeners.remove(listener)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
     @classmethod
     def after_entry(
@@ -225,46 +252,3 @@ class ThreadedHeartbeatLoop(ThreadedLoop[Heartbeat]):
             on_end=on_end,
             on_error=on_error,
         )
-
-
-class ThreadedFallbackPoller(ThreadedLoop[ReplyOfPoll]):
-    """Polls for messages while Realtime is away.
-
-    Args:
-        caller: Makes the calls; from any thread.
-        poll: Makes the call for what comes after a cursor.
-        handle: Takes the messages, in order, on a worker's thread. An exception of it ends the loop as ``crashed``, and
-            the cursor stays before the messages.
-        cursor: Where to begin.
-        schedule: When.
-        threads: Shared by many loops; ``None``: one thread of its own.
-        on_end: Told why it is over.
-        on_error: Told of each error, and of the delay before the next call in seconds, ``None`` when it is over.
-    """
-
-    __slots__ = ("_handle", "_polls")
-
-    def __init__(
-        self,
-        caller: Caller,
-        poll: Callable[[int], Call[ReplyOfPoll]],
-        handle: Callable[[Sequence[Any]], object],
-        cursor: int = 0,
-        schedule: PollSchedule | None = None,
-        *,
-        threads: LoopThreads | None = None,
-        on_end: OnEnd | None = None,
-        on_error: OnError | None = None,
-    ) -> None:
-        self._polls = PollWork(poll, cursor, schedule or PollSchedule())
-        self._handle = handle
-        super().__init__(caller, self._polls, threads, on_end, on_error)
-
-    @property
-    def cursor(self) -> int:
-        """What was taken so far."""
-        return self._polls.cursor
-
-    def _taken(self, reply: ReplyOfPoll) -> None:
-        if reply.messages:
-            self._handle(reply.messages)

@@ -75,6 +75,18 @@ class PollWork(Generic[ReplyOfPoll]):
         self.schedule.replied(now, reply)
 
 
+def schedule_of_polls(schedule: PollSchedule | None, beats: HeartbeatSchedule | None) -> PollSchedule:
+    """When a poller polls that was given one of them, or none.
+
+    Raises:
+        ValueError: Both.
+    """
+    if schedule is not None and beats is not None:
+        msg = "a poller polls as its schedule says, or as its heartbeats say: give it one of them"
+        raise ValueError(msg)
+    return schedule or PollSchedule(beats=beats)
+
+
 def tell(callback: Callable[..., object] | None, *arguments: object) -> None:
     """Tell the owner; what goes wrong there is logged, and stops nothing."""
     if callback is None:

@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 from eventlive_db.errors import AdvisedError
 
 _WORD = re.compile(r"[\w-]{1,40}", re.ASCII)
+LARGEST = 1e300
+"""Numbers beyond it are refused, and those nearer to zero than its inverse are zero: the ends and steps of an axis for
+the others are numbers too."""
 _ADVICE = "Make the file anew with eventlive-db load; what it must hold is told in eventlive_db.load.report.model"
 
 
@@ -69,7 +72,7 @@ class Checked:
         return self.value
 
     def number(self) -> float:
-        """A finite number."""
+        """A number that can be drawn: finite, and not beyond :data:`LARGEST`."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             self.fail(f"is {_kind(self.value)}, not a number")
         try:
@@ -78,7 +81,9 @@ class Checked:
             self.fail("is too large")
         if not math.isfinite(number):
             self.fail("is not finite")
-        return number
+        if abs(number) > LARGEST:
+            self.fail("is too large")
+        return number if abs(number) * LARGEST >= 1 else 0.0
 
     def not_negative(self) -> float:
         """A number that is zero or more."""
@@ -88,7 +93,7 @@ class Checked:
         return number
 
     def number_or_none(self) -> float | None:
-        """A finite number, or None."""
+        """Such a number, or None."""
         return None if self.value is None else self.number()
 
     def text_or_none(self) -> str | None:

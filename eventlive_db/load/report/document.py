@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from eventlive_db import __version__
 from eventlive_db.load.report.checked import ResultsError
+from eventlive_db.load.report.files import write_aside
 from eventlive_db.load.report.model import RunResults, read_results
 from eventlive_db.load.report.section import moment, run_section
 from eventlive_db.load.report.tables import badge, comparison
@@ -32,11 +33,9 @@ def write_report(results: Mapping[str, Any] | Sequence[Mapping[str, Any]], path:
 
     Raises:
         ResultsError: The results are not what they have to be. Nothing is written.
-        OSError: The file cannot be written.
+        OSError: The file cannot be written; one that was there before stays as it was.
     """
-    page = html_page(results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8", newline="\n")
+    write_aside(path, html_page(results))
 
 
 def html_page(results: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:

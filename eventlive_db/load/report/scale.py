@@ -37,7 +37,8 @@ class Scale:
             return (value - self.low) / (self.high - self.low)
         if value <= self.low:
             return 0.0
-        return math.log(value / self.low) / math.log(self.high / self.low)
+        # Not the logarithm of a ratio, which may be beyond what a number holds.
+        return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
 
 
 def scale_for(values: Sequence[float], limit: float | None, *, log: bool) -> Scale:
@@ -65,7 +66,8 @@ def _linear(low: float, high: float, *, whole: bool) -> Scale:
     step = _step((high - low) / _TICKS)
     if whole:
         step = max(1.0, step)
-    bottom, top = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    bottom = math.floor(low / step + 1e-9)
+    top = max(math.ceil(high / step - 1e-9), bottom + 1)
     return Scale(bottom * step, top * step, False, tuple(index * step for index in range(bottom, top + 1)))
 
 
@@ -80,7 +82,7 @@ def _logarithmic(values: Sequence[float]) -> Scale:
     named = [factor * 10.0**power for power in range(bottom, top + 2) for factor in (1, 2, 5)]
     low = max(value for value in named if value <= lowest * 1.0001)
     high = next(value for value in named if value >= highest * 1.1)
-    decades = math.log10(high / low)
+    decades = math.log10(high) - math.log10(low)
     if decades <= 2:
         return Scale(low, high, True, tuple(value for value in named if low <= value <= high))
     every = math.ceil(decades / 6)

@@ -93,7 +93,7 @@ class Ground:
     postgrest: PostgREST | None
     secret: str = field(repr=False)
     machine: dict[str, str] = field(default_factory=dict)
-    scaled: Scaled = field(default_factory=lambda: Scaled({}, ()))
+    scaled: Scaled = field(default_factory=lambda: Scaled({}, {}))
     pids: dict[str, int] = field(default_factory=dict)
 
     def token(self, user_id: UUID) -> str:
@@ -115,9 +115,13 @@ def open_ground(plan: Plan, install: Callable[[str], object], progress: Callable
         progress: Told what is going on.
 
     Raises:
+        ModuleNotFoundError: A way needs the extra ``http``, which is missing.
         NoPostgRESTError: A way needs PostgREST, and there is none.
         ServerError: Postgres or PostgREST did not start.
     """
+    if POSTGREST in plan.ways:
+        signer("")  # now, and not once Postgres has started
+        import eventlive_db.client.http  # noqa: F401
     program = find_postgrest(plan.postgrest) if POSTGREST in plan.ways else None
     progress("Postgres starts")
     with open_server(kind=plan.kind, settings=SERVER_SETTINGS) as server:
@@ -168,7 +172,7 @@ def _prepare(dsn: str, plan: Plan, progress: Callable[[str], None]) -> Scaled:
         changed = scaled({key: (value, least, most) for key, value, least, most in rows}, plan.speed)
         for key, value in changed.settings.items():
             admin.execute(_SET, [key, value])
-        plant(admin, plan.fault)
+        plant(admin, plan.faults)
     return Scaled({**plan.settings, **changed.settings}, changed.held)
 
 

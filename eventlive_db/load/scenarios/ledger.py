@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from eventlive_db.client.callers import AsyncCaller
 from eventlive_db.client.calls import Call
 from eventlive_db.client.errors import EventliveError
+from eventlive_db.client.replies import Heartbeat
 
 Reply = TypeVar("Reply")
 
@@ -25,7 +26,8 @@ class Done(NamedTuple):
         function: Its name.
         way: ``postgrest`` or ``psycopg``.
         webinar: Which one of several, by the label that the run gave it.
-        token: What was wrong; None where nothing was.
+        token: What was wrong; None where nothing was. A heartbeat that is told that the session is over is wrong here
+            too, such as ``session_expired``: whoever watches is in.
         status: Its HTTP status; None where nothing was wrong, and where nobody answered.
     """
 
@@ -132,5 +134,6 @@ class Kept:
             )
             raise
         ended = ledger.now()
-        ledger.done.append(Done(ended, ended - began, request.function, self._way, self._webinar))
+        over = f"session_{reply.state}" if isinstance(reply, Heartbeat) and reply.state != "open" else None
+        ledger.done.append(Done(ended, ended - began, request.function, self._way, self._webinar, over))
         return reply

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 from uuid import UUID
 
 from eventlive_db.client import rpc
 from eventlive_db.client.callers import AsyncCaller
 from eventlive_db.client.errors import EventliveError
-from eventlive_db.client.loops import FallbackPoller, HeartbeatLoop, PollSchedule
+from eventlive_db.client.loops import FallbackPoller, HeartbeatLoop
 from eventlive_db.client.replies import Entry, Message, StatsReply
 from eventlive_db.load.scenarios.ground import Doors
 from eventlive_db.load.scenarios.ledger import Ledger
+from eventlive_db.load.scenarios.reading import PAGE, Noted, Poll, Post
+from eventlive_db.load.scenarios.together import send_home
 
 PING_JITTER = 0.1
 """A browser pings every 120 s, give or take 10 s."""
+STRANGERS = "strangers"
+"""By what the ledger knows the calls of those who never registered."""
 
 
 @dataclass(slots=True)
@@ -33,7 +36,9 @@ class Attendance:
         entered_at: When the reply came; None where it was a refusal.
         leaves_at: When they said that they leave.
         left_at: When the reply to that came; None where they vanished, or were never in.
+        pinged_at: When they sent the last ping that was answered; None where there was none.
         received: Ids of the messages that they polled, in order.
+        polls: Polls for messages that were answered with a page, or refused.
     """
 
     session_id: UUID
@@ -42,7 +47,9 @@ class Attendance:
     entered_at: float | None = None
     leaves_at: float = 0.0
     left_at: float | None = None
+    pinged_at: float | None = None
     received: list[int] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -160,7 +167,7 @@ async def _watch(hall: Hall, caller: AsyncCaller, entry: Entry, here: Attendance
     beats = HeartbeatLoop.after_entry(caller, entry)
     tasks = [asyncio.create_task(_beating(beats)), asyncio.create_task(_polling(hall, caller, beats, here))]
     if here.user_id is not None:
-        tasks.append(asyncio.create_task(_pinging(hall, caller, entry.settings.presence_ping_interval_s)))
+        tasks.append(asyncio.create_task(_pinging(hall, caller, entry.settings.presence_ping_interval_s, here)))
     try:
         done, _ = await asyncio.wait(
             tasks, timeout=max(0.0, until - hall.ledger.now()), return_when=asyncio.FIRST_EXCEPTION
@@ -168,22 +175,22 @@ async def _watch(hall: Hall, caller: AsyncCaller, entry: Entry, here: Attendance
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await send_home(tasks)
 
 
 async def _beating(beats: HeartbeatLoop) -> None:
     await beats.run()
 
 
-async def _pinging(hall: Hall, caller: AsyncCaller, every_s: float) -> None:
+async def _pinging(hall: Hall, caller: AsyncCaller, every_s: float, here: Attendance) -> None:
     """As a browser does beside its heartbeats; the first one at random, so that nobody pings in step."""
     delay_s = every_s * hall.chance.random()
     while True:
         await asyncio.sleep(delay_s)
+        sent_at = hall.ledger.now()
         try:
             await caller.call(rpc.webinar_presence_ping(hall.webinar_id))
+            here.pinged_at = sent_at
         except EventliveError as error:
             if not error.retry:
                 return
@@ -203,11 +210,11 @@ async def _polling(hall: Hall, caller: AsyncCaller, beats: HeartbeatLoop, here: 
             await _hammering(hall, caller, hall.impatient_s)
             continue
         poller = FallbackPoller(
-            caller,
-            lambda after: rpc.webinar_messages_poll(hall.webinar_id, after),
+            Noted(caller, hall.ledger.now, here.polls),
+            lambda after: rpc.webinar_messages_poll(hall.webinar_id, after, PAGE),
             take,
             cursor,
-            PollSchedule(beats.fallback_poll_s),
+            beats=beats,
         )
         polls = asyncio.create_task(poller.run())
         back = asyncio.create_task(hall.realtime.there.wait())
@@ -217,8 +224,7 @@ async def _polling(hall: Hall, caller: AsyncCaller, beats: HeartbeatLoop, here: 
             await polls
             await back  # where the poller was told to stop: until there is nothing to poll for
         finally:
-            polls.cancel()
-            back.cancel()
+            await send_home([polls, back])
         cursor = poller.cursor
 
 
@@ -233,7 +239,7 @@ async def _hammering(hall: Hall, caller: AsyncCaller, every_s: float) -> None:
 async def stranger(hall: Hall, number: int, arrives_at: float) -> None:
     """Signed in and not registered, with a client that pings; it is told so, and stops."""
     await hall.until(arrives_at)
-    caller = hall.doors.user(hall.new_id(), hall.ways[number % len(hall.ways)], hall.label)
+    caller = hall.doors.user(hall.new_id(), hall.ways[number % len(hall.ways)], STRANGERS)
     with suppress(EventliveError):  # the ledger has it
         await caller.call(rpc.webinar_presence_ping(hall.webinar_id))
 
@@ -251,42 +257,13 @@ async def dashboard(hall: Hall, caller: AsyncCaller, until: float, shown: Callab
             delay_s = stats.next_poll_s
 
 
-async def writer(hall: Hall, caller: AsyncCaller, every_s: float, until: float) -> list[int]:
-    """Post a message now and then; the ids of all of them."""
-    posted: list[int] = []
+async def writer(hall: Hall, caller: AsyncCaller, every_s: float, until: float) -> list[Post]:
+    """Post a message now and then; all of them, in order."""
+    posted: list[Post] = []
     while hall.ledger.now() < until:
         with suppress(EventliveError):  # the ledger has it
             message = rpc.webinar_message_post(hall.webinar_id, hall.new_id(), "chat", f"message {len(posted)}")
-            posted.append((await caller.call(message)).message_id)
+            message_id = (await caller.call(message)).message_id
+            posted.append(Post(hall.ledger.now(), message_id))
         await hall.until(min(until, hall.ledger.now() + every_s * hall.chance.uniform(0.5, 1.5)))
     return posted
-
-
-async def together(people: Iterable[Coroutine[Any, Any, object]]) -> list[Any]:
-    """Have all of them come; the first who breaks sends the others home, and is raised."""
-    tasks = [asyncio.create_task(one) for one in people]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-
-
-async def beside(work: Awaitable[Any], *others: Coroutine[Any, Any, object]) -> Any:
-    """Do something while others go on; they end with it, and one that breaks breaks it."""
-    tasks = [asyncio.create_task(other) for other in others]
-    main = asyncio.ensure_future(work)
-    try:
-        while not main.done():
-            done, _ = await asyncio.wait([main, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                if task is not main:
-                    task.result()
-            tasks = [task for task in tasks if not task.done()]
-        return main.result()
-    finally:
-        for task in [main, *tasks]:
-            task.cancel()
-        await asyncio.gather(main, *tasks, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 POSTGREST, PSYCOPG = "postgrest", "psycopg"
@@ -26,6 +27,9 @@ DIVIDED = (
 )
 MULTIPLIED = ("fallback_target_rps", "heartbeat_target_rps", "presence_target_rps")
 """The settings that make time pass faster, and the rates that grow with it."""
+WARM_UP = "warm-up"
+"""The label of the webinar in which connections make each call once."""
+_LIMIT, _WINDOW = "message_rate_limit", "message_rate_window_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Plan:
         seed: Two runs with one seed send the same people.
         kind: Postgres to take, ``installed`` or ``embedded``; None: the first there is.
         postgrest: The program; None: as it is found.
-        fault: What is broken on purpose, by its name in :mod:`~eventlive_db.load.scenarios.faults`.
+        faults: What is broken on purpose, by the names in :mod:`~eventlive_db.load.scenarios.faults`.
         settings: Other values than the defaults, by key; before time is made to pass faster.
+        margin_s: How long after its planned end it is ended, in seconds of the clock.
     """
 
     viewers: int = 1000
@@ -55,12 +60,18 @@ class Plan:
     seed: int = 1
     kind: str | None = None
     postgrest: Path | None = None
-    fault: str | None = None
+    faults: tuple[str, ...] = ()
     settings: Mapping[str, float] = field(default_factory=dict)
+    margin_s: float = 300.0
 
     def real_s(self, seconds: float) -> float:
         """How long seconds of the scenario take, in seconds."""
         return seconds / self.speed
+
+    @property
+    def patience(self) -> str:
+        """Options of a connection whose statements do not outlast the margin."""
+        return f"-c statement_timeout={max(1, int(self.margin_s * 1000))}"
 
     def way(self, number: int) -> str:
         """The way of a viewer."""
@@ -73,11 +84,11 @@ class Scaled:
 
     Attributes:
         settings: Key and value.
-        held: Those whose bounds did not let them follow, in words.
+        held: Those whose bounds did not let them follow, by key, in words.
     """
 
     settings: dict[str, float]
-    held: tuple[str, ...]
+    held: dict[str, str]
 
 
 def scaled(defaults: Mapping[str, tuple[float, float, float]], speed: float) -> Scaled:
@@ -88,12 +99,17 @@ def scaled(defaults: Mapping[str, tuple[float, float, float]], speed: float) -> 
         speed: How much faster.
     """
     if speed == 1:
-        return Scaled({}, ())
-    found, held = {}, []
+        return Scaled({}, {})
+    found, held = {}, {}
     for key in (*DIVIDED, *MULTIPLIED):
         value, least, most = defaults[key]
         wanted = value / speed if key in DIVIDED else value * speed
         found[key] = round(min(max(wanted, least), most), 3)
         if abs(found[key] - wanted) > 0.001 * wanted:
-            held.append(f"{key} is {found[key]:g}, not {wanted:g}: its bounds are {least:g} and {most:g}")
-    return Scaled(found, tuple(held))
+            held[key] = f"{key} is {found[key]:g}, not {wanted:g}: its bounds are {least:g} and {most:g}"
+    if _WINDOW in held:
+        # As many messages a second as in the window that there should be: who keeps to the limit has to be let in.
+        limit, _, most = defaults[_LIMIT]
+        found[_LIMIT] = min(ceil(limit * found[_WINDOW] * speed / defaults[_WINDOW][0]), int(most))
+        held[_WINDOW] += f"; so {_LIMIT} is {found[_LIMIT]:g}, not {limit:g}"
+    return Scaled(found, held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,22 +12,31 @@ from random import Random
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from eventlive_db.client import rpc
+from eventlive_db.errors import AdvisedError
 from eventlive_db.load.scenarios.faults import UNBOUNDED_POLLER
 from eventlive_db.load.scenarios.figures import call_table, error_plot, server_plots, statement_table
 from eventlive_db.load.scenarios.ground import Doors, Ground, open_doors, open_ground, ways_of
 from eventlive_db.load.scenarios.ledger import Ledger
 from eventlive_db.load.scenarios.outcome import Outcome
-from eventlive_db.load.scenarios.people import Hall, together
-from eventlive_db.load.scenarios.plan import Plan
+from eventlive_db.load.scenarios.people import Hall
+from eventlive_db.load.scenarios.plan import WARM_UP, Plan
 from eventlive_db.load.scenarios.sampler import Sample, Sampler, Statement, forget_statements, statements
+from eventlive_db.load.scenarios.together import in_time, run_loop, together
 
 Found = TypeVar("Found")
 _SAMPLES = 1200
 _ROLLUP_S, _CLOSE_S = 60.0, 300.0
 _IMPATIENT_S = 2.0
 _WARM_UPS = 3
+
+
+class SpeedError(AdvisedError):
+    """A scenario cannot be run at a speed."""
+
+    token = "speed_not_possible"
 
 
 @dataclass(slots=True)
@@ -45,6 +54,7 @@ class Run:
         statements: What was run in it.
         events: What happened, and when, in seconds since the beginning.
         held_up: Set while the jobs do not run.
+        lasts_s: How long it is going to be, in seconds; known once it has begun.
     """
 
     plan: Plan
@@ -57,6 +67,7 @@ class Run:
     statements: list[Statement] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
     held_up: threading.Event = field(default_factory=threading.Event)
+    lasts_s: float = 0.0
 
     def tell(self, text: str) -> None:
         """Something happens, which plots show."""
@@ -64,11 +75,11 @@ class Run:
         self.progress(text)
 
     async def hall(self, doors: Doors, label: str, **properties: Any) -> Hall:
-        """Make a webinar that is live, and a hall for its visitors."""
+        """Make a webinar that is live, and a hall for its visitors; its slug is ``load-`` and the label."""
         service = doors.service()
         webinar = await service.call(rpc.webinar_create(f"load-{label}", **properties))
         await service.call(rpc.webinar_set_status(webinar.webinar_id, "live"))
-        impatient_s = self.plan.real_s(_IMPATIENT_S) if self.plan.fault == UNBOUNDED_POLLER else None
+        impatient_s = self.plan.real_s(_IMPATIENT_S) if UNBOUNDED_POLLER in self.plan.faults else None
         return Hall(doors, self.ledger, webinar.webinar_id, label, self.chance, self.plan.ways, impatient_s=impatient_s)
 
     async def execute(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
@@ -84,7 +95,7 @@ class Run:
         await self.execute("call eventlive.run_job('rollup_live')")
 
     def _execute(self, statement: str, parameters: Mapping[str, object] | None, *, rows: bool) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.ground.dsn, autocommit=True) as connection:
+        with psycopg.connect(self.ground.dsn, autocommit=True, options=self.plan.patience) as connection:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if rows else []
 
@@ -105,6 +116,10 @@ class Run:
             )
             await asyncio.sleep(1)
 
+    def left_s(self) -> float:
+        """How much longer it may go on, in seconds."""
+        return self.lasts_s + self.plan.margin_s - self.ledger.now()
+
     def outcome(self, scenario: str, title: str, duration_s: float) -> Outcome:
         """What all scenarios tell: where, how, and every call."""
         names = list(self.ground.pids)
@@ -120,7 +135,7 @@ class Run:
                 "via": ways_of(self.ground),
                 "rows of earlier webinars": self.plan.history,
                 "seed": self.plan.seed,
-                **({"fault": self.plan.fault} if self.plan.fault else {}),
+                **({"faults": ", ".join(self.plan.faults)} if self.plan.faults else {}),
             },
             settings=dict(self.ground.scaled.settings),
             duration_s=round(duration_s, 1),
@@ -128,7 +143,7 @@ class Run:
             plots=[error_plot(self.ledger, duration_s), *server_plots(self.samples, names)],
             events=list(self.events),
             statements=statement_table(self.statements),
-            notes=list(self.ground.scaled.held),
+            notes=list(self.ground.scaled.held.values()),
         )
         if self.plan.speed != 1:
             found.notes.append(
@@ -147,7 +162,8 @@ def conduct(
     plan: Plan,
     install: Callable[[str], object],
     progress: Callable[[str], None],
-    scenario: Callable[[Run, Doors], Awaitable[Found]],
+    scenario: Callable[[Run, Doors], Coroutine[Any, Any, Found]],
+    decisive: Collection[str] = (),
 ) -> tuple[Run, Found]:
     """Run a scenario in a place of its own.
 
@@ -155,33 +171,44 @@ def conduct(
         plan: How.
         install: Installs the schema in the database of a DSN.
         progress: Told what is going on.
-        scenario: Does it; the ledger has begun.
+        scenario: Does it; the ledger has begun. It has to say how long it lasts.
+        decisive: Settings by which marks are passed or missed.
+
+    Raises:
+        SpeedError: Bounds hold one of these at this speed.
+        OverdueError: It was not over long after it should have been.
+        EventliveError, psycopg.Error: What it cannot do without did not work.
     """
     with open_ground(plan, install, progress) as ground:
+        if held := [said for key, said in ground.scaled.held.items() if key in decisive]:
+            msg = f"at this speed marks would say nothing: {'; '.join(held)}"
+            raise SpeedError(msg, "Give a --speed nearer to 1")
         ledger = Ledger()
         chance = Random(plan.seed)  # noqa: S311  # arrival times, not secrets
         run = Run(plan, ground, ledger, progress, chance, datetime.now(UTC))
 
         async def main() -> Found:
             async with open_doors(ground, ledger) as doors:
-                await _warm_up(run, doors)
+                ledger.begin()
+                await in_time(_warm_up(run, doors), run.left_s)
                 forget_statements(ground.dsn)
                 ledger.done.clear()
                 ledger.begin()
-                sampler = Sampler(ground.dsn, ledger.now, _every_s(plan), list(ground.pids.values()))
+                patient = make_conninfo(ground.dsn, options=plan.patience)
+                sampler = Sampler(patient, ledger.now, _every_s(plan), list(ground.pids.values()))
                 with ExitStack() as stack:
                     run.samples = stack.enter_context(sampler.looking())
                     stack.enter_context(_jobs(ground, run.held_up))
-                    found = await scenario(run, doors)
+                    found = await in_time(scenario(run, doors), run.left_s)
                 run.statements = await asyncio.to_thread(statements, ground.dsn)
                 return found
 
-        return run, asyncio.run(main())
+        return run, run_loop(main())
 
 
 async def _warm_up(run: Run, doors: Doors) -> None:
     """Have each connection make each call once: the first time it reads the catalog, which is not what a call costs."""
-    hall = await run.hall(doors, "warm-up", settings={"throttle_factor": 0})
+    hall = await run.hall(doors, WARM_UP, settings={"throttle_factor": 0})
 
     async def visit(way: str) -> None:
         caller = doors.user(hall.new_id(), way)
@@ -217,7 +244,7 @@ def _jobs(ground: Ground, held_up: threading.Event) -> Iterator[None]:
 
     def work(job: str, every_s: float) -> None:
         try:
-            with psycopg.connect(ground.dsn, autocommit=True) as connection:
+            with psycopg.connect(ground.dsn, autocommit=True, options=ground.plan.patience) as connection:
                 while not stop.wait(every_s):
                     if not held_up.is_set():
                         connection.execute("call eventlive.run_job(%s)", [job])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -26,9 +26,10 @@ from eventlive_db.load.scenarios.figures import (
 from eventlive_db.load.scenarios.ground import Doors
 from eventlive_db.load.scenarios.ledger import worst_window
 from eventlive_db.load.scenarios.outcome import Outcome
-from eventlive_db.load.scenarios.people import Hall, Visit, beside, dashboard, together, viewer
+from eventlive_db.load.scenarios.people import Hall, Visit, dashboard, viewer
 from eventlive_db.load.scenarios.plan import Plan
 from eventlive_db.load.scenarios.run import Run, conduct
+from eventlive_db.load.scenarios.together import beside, together
 
 DOOR_S, TURN_S, RUSH_S = 60.0, 120.0, 20.0
 """How long the first webinar takes to fill, how long the other one is there and then not, and how fast it fills."""
@@ -38,6 +39,12 @@ LATE_S, BACK_S = 420.0, 180.0
 DASHBOARDS = 5
 RATIO, NEARLY_S = 2.0, 0.025
 """The other webinar may make calls so much slower, or by no more than this many seconds."""
+LOOK_S, AGAIN_S = 60.0, 90.0
+"""What dashboards are told is looked at in the last part of the time in which nobody counts, and from so long after it
+on: by then it was counted again, and they have asked."""
+USUAL, LATE = "admin_poll_interval_s", "admin_poll_degraded_interval_s"
+DECISIVE = (USUAL, LATE)
+"""Settings that a bound must not hold back."""
 
 
 @dataclass(slots=True)
@@ -48,6 +55,7 @@ class Both:
         first: The webinar that is measured.
         second: The one that comes and goes.
         turns: Of each turn: when the second was away from, when it came, when it had gone; in seconds.
+        usual_s, late_s: How long dashboards are to wait, and once nobody has counted for a while; in seconds.
         late_at, counted_at: When counting stopped, and went on.
         told: What the dashboards were told, and when.
     """
@@ -55,6 +63,8 @@ class Both:
     first: Hall
     second: Hall
     turns: list[tuple[float, float, float]] = field(default_factory=list)
+    usual_s: float = 0.0
+    late_s: float = 0.0
     late_at: float = 0.0
     counted_at: float = 0.0
     told: list[tuple[float, StatsReply]] = field(default_factory=list)
@@ -71,10 +81,15 @@ def run_s3(plan: Plan, install: Callable[[str], object], progress: Callable[[str
 
     async def scenario(run: Run, doors: Doors) -> Both:
         both = Both(await run.hall(doors, "first", title="First"), await run.hall(doors, "second", title="Second"))
+        settings = await run.rows(
+            "select key, (value #>> '{}')::float8 from eventlive.settings where key = any (%(keys)s)",
+            {"keys": list(DECISIVE)},
+        )
+        both.usual_s, both.late_s = (dict(settings)[key] for key in DECISIVE)
         await _evening(run, doors, both)
         return both
 
-    run, both = conduct(plan, install, progress, scenario)
+    run, both = conduct(plan, install, progress, scenario, DECISIVE)
     duration_s = run.ledger.now()
     found = run.outcome("s3", f"S3: two webinars of {plan.viewers // 2:,}, {DASHBOARDS} dashboards each", duration_s)
     found.marks = _marks(run, both)
@@ -99,6 +114,7 @@ async def _evening(run: Run, doors: Doors, both: Both) -> None:
     half = plan.viewers // 2
     turns_end = DOOR_S + 2 * TURNS * TURN_S
     total = turns_end + LATE_S + BACK_S
+    run.lasts_s = plan.real_s(total)
     first = [
         viewer(both.first, Visit(number, plan.real_s(run.chance.uniform(0, DOOR_S)), plan.real_s(total)))
         for number in range(half)
@@ -163,22 +179,20 @@ def _marks(run: Run, both: Both) -> list[Mark]:
         latency_mark(ledger.select([BEAT], webinar="first"), "heartbeat in the first webinar", CALL_LIMIT_S),
         latency_mark(ledger.select([ENTER], webinar="second"), "enter in the second webinar", CALL_LIMIT_S),
         _interference(run, both),
-        _told(both, plan, "every day", lambda at: at < both.late_at, lambda one: one.degraded is None, "10 s"),
-        _told(
-            both,
-            plan,
+        told_mark("every day", [stats for at, stats in both.told if at < both.late_at], None, both.usual_s, plan.speed),
+        told_mark(
             "once nobody has counted for a while",
-            lambda at: both.counted_at - plan.real_s(120) <= at < both.counted_at,
-            lambda one: one.degraded == "rollup_late",
-            "30 s, for statistics are late",
+            [stats for at, stats in both.told if both.counted_at - plan.real_s(LOOK_S) <= at < both.counted_at],
+            "rollup_late",
+            both.late_s,
+            plan.speed,
         ),
-        _told(
-            both,
-            plan,
+        told_mark(
             "after it was counted again",
-            lambda at: at >= both.counted_at + plan.real_s(90),
-            lambda one: one.degraded is None,
-            "10 s",
+            [stats for at, stats in both.told if at >= both.counted_at + plan.real_s(AGAIN_S)],
+            None,
+            both.usual_s,
+            plan.speed,
         ),
         Mark(
             f"requests of {2 * DASHBOARDS} dashboards in the worst minute",
@@ -213,20 +227,26 @@ def _interference(run: Run, both: Both) -> Mark:
     )
 
 
-def _told(
-    both: Both,
-    plan: Plan,
-    when: str,
-    then: Callable[[float], bool],
-    right: Callable[[StatsReply], bool],
-    wanted: str,
-) -> Mark:
-    told = [stats for at, stats in both.told if then(at)]
-    seconds = sorted({round(stats.next_poll_s * plan.speed) for stats in told})
+def told_mark(when: str, told: Sequence[StatsReply], degraded: str | None, wait_s: float, speed: float) -> Mark:
+    """Each dashboard has to be told to wait for so long, and why where it is longer than usual.
+
+    Args:
+        when: In words.
+        told: What they were told then.
+        degraded: The reason that they should be given; None: none.
+        wait_s: How long they should wait, in seconds.
+        speed: How much faster than life it was.
+    """
+
+    def said(seconds: float, why: str | None) -> str:
+        return f"{seconds * speed:.4g} s" + (f", for {why}" if why else "")
+
+    found = sorted({said(stats.next_poll_s, stats.degraded) for stats in told})
+    right = all(stats.degraded == degraded and abs(stats.next_poll_s - wait_s) < 0.001 for stats in told)
     return Mark(
         f"dashboards are told to wait, {when}",
-        wanted,
-        " and ".join(f"{one} s" for one in seconds) or "nothing",
-        bool(told) and all(map(right, told)),
+        said(wait_s, degraded),
+        " and ".join(found) or "nothing",
+        bool(told) and right,
         note=f"{len(told):,} replies",
     )

@@ -240,7 +240,7 @@ def test_the_first_reason_stays_and_nothing_comes_after_it() -> None:
 
 def test_how_often_to_poll_is_what_the_server_said_last() -> None:
     schedule = HeartbeatSchedule(300.0, 0.0)
-    assert schedule.fallback_poll_s == 10.0
+    assert schedule.fallback_poll_s is None
     schedule.begin(0.0)
     for said, known in ((1000.0, 1000.0), (None, 1000.0), (20.0, 20.0)):
         schedule.replied(0.0, beat(300.0, poll_s=said))
